@@ -1,0 +1,1 @@
+"""What every process agrees on before it starts: wire contract, plant, units, settings, chemicals."""

@@ -1,0 +1,1 @@
+"""The wire contract: topics, frames, receipts, statuses, qualities."""

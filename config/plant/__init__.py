@@ -1,0 +1,1 @@
+"""The plant description: what stands where, measured by what, limited how."""

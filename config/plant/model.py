@@ -1,0 +1,261 @@
+"""The plant as the rest of the program sees it: validated, cross-referenced, in canonical units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from config.units import Quantity
+
+__all__ = [
+    "CONDITIONS",
+    "Condition",
+    "ConditionRule",
+    "Edge",
+    "EdgeKind",
+    "Enterprise",
+    "HazardUnit",
+    "InstrumentKind",
+    "Plant",
+    "Position",
+    "Site",
+    "Source",
+    "SourceFormat",
+    "Tag",
+    "Text",
+    "Tier",
+    "Vehicle",
+    "Vessel",
+    "VesselKind",
+]
+
+
+class Tier(IntEnum):
+    """Four-colour warning tiers (红橙黄蓝); 1 is the worst. Never to be mixed with the static risk colours."""
+
+    RED = 1
+    ORANGE = 2
+    YELLOW = 3
+    BLUE = 4
+
+
+class Condition(StrEnum):
+    """Alarm conditions, named as in ISA-18.2 / IEC 62682 practice."""
+
+    HH = "HH"
+    H = "H"
+    L = "L"
+    LL = "LL"
+    STALE = "STALE"
+    BAD_PV = "BAD_PV"
+
+
+CONDITIONS: tuple[Condition, ...] = tuple(Condition)
+"""The order of conditions in every array and snapshot; new ones are appended, never inserted."""
+
+
+class InstrumentKind(StrEnum):
+    """What measures."""
+
+    GAS_DETECTOR = "gas_detector"
+    LEVEL_TRANSMITTER = "level_transmitter"
+    TEMPERATURE_TRANSMITTER = "temperature_transmitter"
+    PRESSURE_TRANSMITTER = "pressure_transmitter"
+    FLOW_TRANSMITTER = "flow_transmitter"
+    SPEED_SENSOR = "speed_sensor"
+    OTHER = "other"
+
+
+class VesselKind(StrEnum):
+    """What holds a substance; one kind of record for all (design 8)."""
+
+    SPHERE = "sphere"
+    VERTICAL_TANK = "vertical_tank"
+    HORIZONTAL_TANK = "horizontal_tank"
+    CYLINDER_STORE = "cylinder_store"
+    REACTOR = "reactor"
+    TRUCK_TANK = "truck_tank"
+
+
+class EdgeKind(StrEnum):
+    """How the readings of an edge reach the gateway."""
+
+    AGENT = "agent"
+    """A HazGate edge agent with its outbox: nothing is lost."""
+    DIRECT = "direct"
+    """Plain sensors that publish points straight to the broker: best effort."""
+
+
+class SourceFormat(StrEnum):
+    """How a plant-side MQTT payload carries its number."""
+
+    NUMBER = "number"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What operators read, in both languages."""
+
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Metres east and north of the site's origin, metres above ground."""
+
+    x_m: float
+    y_m: float
+    z_m: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Enterprise:
+    """Who runs the site."""
+
+    id: str
+    name: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One fenced place."""
+
+    id: str
+    name: Text
+    latitude_deg: float
+    longitude_deg: float
+
+
+@dataclass(frozen=True, slots=True)
+class HazardUnit:
+    """A production or storage unit in the sense of GB 18218."""
+
+    id: str
+    name: Text
+    cas: str
+    """The substance that makes it a hazard unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vessel:
+    """A tank, reactor, cylinder store or truck compartment."""
+
+    id: str
+    name: Text
+    kind: VesselKind
+    hazard_unit: str
+    """Empty for a truck tank."""
+    cas: str
+    capacity_m3: float
+    height_m: float
+    position: Position | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionRule:
+    """One condition on one tag, in the canonical unit of the tag's quantity."""
+
+    condition: Condition
+    tier: Tier
+    limit: float
+    """NaN for STALE and BAD_PV."""
+    deadband: float
+    on_delay_ms: int
+    off_delay_ms: int
+    enabled: bool
+    basis: str
+    """Where the limit comes from, e.g. ``GB/T 50493-2019: 25 %LEL``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an edge finds a tag on the plant side (driver `mqtt_sensor`)."""
+
+    driver: str
+    topic: str
+    format: SourceFormat
+    path: tuple[str, ...]
+    """Keys (or decimal indexes) to the value inside a JSON payload; empty for the payload itself."""
+    time_path: tuple[str, ...]
+    """Keys to the source time (epoch ms) inside a JSON payload; empty: the time of receipt is taken."""
+    quality_path: tuple[str, ...]
+    """Keys to 0/1/2 inside a JSON payload; empty: good."""
+    current_loop: bool
+    """The number is a loop current in mA: 4-20 mA spans the tag's range, NAMUR NE 43 applies."""
+    scale: float
+    offset: float
+    """Reading in ``unit`` = number x scale + offset (before current-loop scaling is not applied to both)."""
+    unit: str
+    """Unit of the reading after scale and offset; converted to the canonical unit by the edge."""
+    qos: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """One measured quantity at one place."""
+
+    name: str
+    description: Text
+    quantity: Quantity
+    unit: str
+    """The unit operators see; everything inside is in the canonical unit of ``quantity``."""
+    range_low: float
+    range_high: float
+    """Instrument range, canonical unit."""
+    kind: InstrumentKind
+    position: Position | None
+    period_ms: int
+    """How often a sample is expected."""
+    hold_ms: int
+    """How long a sample stands for the process before it counts as a gap: on- and off-delays stop there."""
+    stale_after_ms: int
+    """Silence longer than this raises STALE."""
+    edge: str
+    hazard_unit: str
+    vessel: str
+    """Empty when the tag watches an area."""
+    vehicle: str
+    """Empty when the tag is not on a vehicle."""
+    cas: str
+    """Substance a gas detector is calibrated for, or the vessel's; may be empty."""
+    source: Source | None
+    conditions: tuple[ConditionRule, ...]
+    """At most one of each condition, in the order of `CONDITIONS`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One edge agent, or one group of plain sensors."""
+
+    id: str
+    name: Text
+    kind: EdgeKind
+
+
+@dataclass(frozen=True, slots=True)
+class Vehicle:
+    """A hazmat truck."""
+
+    id: str
+    plate: str
+    name: Text
+    cas: str
+    edge: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """Everything one gateway watches. Mappings are ordered as in the file."""
+
+    enterprise: Enterprise
+    site: Site
+    hazard_units: Mapping[str, HazardUnit]
+    vessels: Mapping[str, Vessel]
+    edges: Mapping[str, Edge]
+    vehicles: Mapping[str, Vehicle]
+    tags: Mapping[str, Tag]
+    digest: str
+    """SHA-256 of the validated content; names the rules a snapshot belongs to."""

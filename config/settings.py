@@ -1,0 +1,74 @@
+"""What an operator sets when starting a process; checked at the border, plain inside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["BrokerAddress", "EdgeSettings", "GatewaySettings"]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BrokerAddress(_Settings):
+    """Where an MQTT broker listens."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    username: str | None = None
+    password: str | None = None
+    keepalive_s: Annotated[int, Field(ge=5, le=600)] = 20
+
+    @classmethod
+    def parse(cls, text: str) -> BrokerAddress:
+        """Read ``host``, ``host:port`` or ``mqtt://[user:password@]host[:port]``."""
+        from urllib.parse import unquote, urlsplit
+
+        url = urlsplit(text if "://" in text else f"mqtt://{text}")
+        if url.scheme != "mqtt" or not url.hostname:
+            message = f"broker {text!r}: expected mqtt://[user:password@]host[:port]"
+            raise ValueError(message)
+        return cls(
+            host=url.hostname,
+            port=url.port or 1883,
+            username=unquote(url.username) if url.username else None,
+            password=unquote(url.password) if url.password else None,
+        )
+
+
+class GatewaySettings(_Settings):
+    """One gateway process."""
+
+    data_dir: Path
+    broker: BrokerAddress = BrokerAddress()
+    http_host: str = "127.0.0.1"
+    http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    """0 takes a free port; the address is printed."""
+    foreign_sites: bool = True
+    """Also listen to (and count as dead letters) what is published for other sites on this broker."""
+    delayed_after_ms: Annotated[int, Field(ge=0)] = 10_000
+    """An alarm whose deciding sample took longer than this to arrive is marked `delayed`."""
+    snapshot_every_s: Annotated[float, Field(gt=0)] = 10.0
+
+
+class EdgeSettings(_Settings):
+    """One edge agent."""
+
+    edge: str
+    data_dir: Path
+    plant_broker: BrokerAddress = BrokerAddress()
+    """Where the sensors publish."""
+    uplink_broker: BrokerAddress = BrokerAddress()
+    """Where the gateway listens; may be the same."""
+    frame_max_samples: Annotated[int, Field(ge=1, le=10_000)] = 500
+    frame_max_delay_ms: Annotated[int, Field(ge=0, le=60_000)] = 100
+    """A frame is closed when it is full or when its first sample is this old."""
+    outbox_max_bytes: Annotated[int, Field(ge=65_536)] = 2 * 1024**3
+    resend_after_s: Annotated[float, Field(gt=0)] = 5.0
+    """No progress of `kept` for this long: resend from the oldest."""
+    window_frames: Annotated[int, Field(ge=1)] = 200
+    """Frames sent but not yet confirmed by `kept`, at most."""

@@ -1,0 +1,1 @@
+"""Listens, keeps, tells, shows."""

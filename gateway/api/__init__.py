@@ -1,0 +1,1 @@
+"""The HTTP face: `/api/v1`, the live stream and the live page."""

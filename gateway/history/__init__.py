@@ -1,0 +1,1 @@
+"""History: telemetry, following the log with its own position."""

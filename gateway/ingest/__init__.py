@@ -1,0 +1,1 @@
+"""Ingest: from MQTT messages to accepted samples, each refusal with its reason."""

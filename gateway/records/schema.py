@@ -1,0 +1,168 @@
+"""The tables of the records database, once, for every database it may live in."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+__all__ = [
+    "alarm",
+    "alarm_event",
+    "dead_letter",
+    "edge_status",
+    "follower",
+    "ledger",
+    "log",
+    "mark",
+    "metadata",
+    "snapshot",
+    "tag",
+]
+
+metadata = MetaData()
+
+_Key = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite numbers rows by itself only for a column typed exactly INTEGER."""
+
+tag = Table(
+    "tag",
+    metadata,
+    Column("tag_id", Integer, primary_key=True, autoincrement=False),
+    Column("name", String(128), nullable=False, unique=True),
+    comment="Rows of the tags in every array; a number is never given to another tag.",
+)
+
+log = Table(
+    "log",
+    metadata,
+    Column("position", _Key, primary_key=True, autoincrement=False),
+    Column("kind", Integer, nullable=False, comment="gateway.records.log.Kind"),
+    Column("received_ms", BigInteger, nullable=False, comment="gateway clock"),
+    Column("samples", Integer, nullable=False),
+    Column("payload", LargeBinary, nullable=False, comment="columns; see gateway.records.log"),
+)
+
+mark = Table(
+    "mark",
+    metadata,
+    Column("edge", String(64), primary_key=True),
+    Column("epoch", String(64), primary_key=True),
+    Column("upto", BigInteger, nullable=False, comment="highest seq that is durable"),
+    Column("frames", BigInteger, nullable=False, comment="frames of this epoch kept"),
+    Column("samples", BigInteger, nullable=False, comment="samples of this epoch kept"),
+    Column("missing_frames", BigInteger, nullable=False, comment="frames the edge says will never come"),
+    Column("shed_samples", BigInteger, nullable=False, comment="of which the edge had shed, in samples"),
+    Column("first_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("edge", String(64), primary_key=True),
+    Column("name", String(64), primary_key=True, comment="gateway.ledger.Count"),
+    Column("count", BigInteger, nullable=False),
+    comment="What became of every sample and frame of an edge, counted in the transaction that decided it.",
+)
+
+edge_status = Table(
+    "edge_status",
+    metadata,
+    Column("edge", String(64), primary_key=True),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("online", Boolean, nullable=False),
+    Column("since_ms", BigInteger, nullable=False, comment="when online last changed, gateway clock"),
+    Column("payload", Text, nullable=False, comment="the last online EdgeStatus, JSON"),
+)
+
+dead_letter = Table(
+    "dead_letter",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("reason", String(64), nullable=False),
+    Column("site", String(64), nullable=False),
+    Column("edge", String(64), nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("sha256", String(64), nullable=False, comment="of the payload (of the tag name for single samples)"),
+    Column("bytes", BigInteger, nullable=False),
+    Column("head", LargeBinary, nullable=False, comment="the payload, or its first 1024 bytes"),
+    Column("samples", BigInteger, nullable=False, comment="samples set aside under this row, where known"),
+    Column("count", BigInteger, nullable=False, comment="how often the same thing arrived"),
+    Column("first_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+    UniqueConstraint("reason", "topic", "sha256"),
+)
+
+alarm = Table(
+    "alarm",
+    metadata,
+    Column("alarm_id", String(32), primary_key=True),
+    Column("tag", String(128), nullable=False),
+    Column("condition", String(16), nullable=False),
+    Column("tier", Integer, nullable=False),
+    Column("state", String(16), nullable=False, comment="active | cleared"),
+    Column("hazard_unit", String(64), nullable=False),
+    Column("vessel", String(64), nullable=False),
+    Column("vehicle", String(64), nullable=False),
+    Column("edge", String(64), nullable=False),
+    Column("onset_ms", BigInteger, nullable=False),
+    Column("raised_ms", BigInteger, nullable=False),
+    Column("cleared_ms", BigInteger, nullable=True),
+    Column("received_ms", BigInteger, nullable=False, comment="when the deciding sample arrived, gateway clock"),
+    Column("decided_ms", BigInteger, nullable=False, comment="when it was decided, gateway clock"),
+    Column("value", Float, nullable=True, comment="canonical unit"),
+    Column("limit", Float, nullable=True, comment="canonical unit"),
+    Column("deadband", Float, nullable=False),
+    Column("on_delay_ms", BigInteger, nullable=False),
+    Column("quality", Integer, nullable=False, comment="packed quality of the deciding sample"),
+    Column("basis", Text, nullable=False),
+    Column("delayed", Boolean, nullable=False),
+    Column("version", Integer, nullable=False, comment="rises with every event"),
+    Column("sequence", BigInteger, nullable=False, comment="event_id of its last event"),
+    Index("alarm_state_tier", "state", "tier", "raised_ms"),
+    Index("alarm_raised", "raised_ms", "alarm_id"),
+    Index("alarm_tag", "tag", "raised_ms"),
+)
+
+alarm_event = Table(
+    "alarm_event",
+    metadata,
+    Column("event_id", _Key, primary_key=True, autoincrement=False),
+    Column("alarm_id", String(32), nullable=False, index=True),
+    Column("kind", String(16), nullable=False, comment="raised | cleared"),
+    Column("version", Integer, nullable=False),
+    Column("at_ms", BigInteger, nullable=False, comment="event time"),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("decided_ms", BigInteger, nullable=False),
+    Column("value", Float, nullable=True),
+    Column("quality", Integer, nullable=False),
+    Column("position", BigInteger, nullable=False, comment="log row that decided it"),
+)
+
+snapshot = Table(
+    "snapshot",
+    metadata,
+    Column("position", BigInteger, primary_key=True, comment="log row it includes"),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)
+
+follower = Table(
+    "follower",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("position", BigInteger, nullable=False, comment="everything up to here has been told"),
+)

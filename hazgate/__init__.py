@@ -1,0 +1,1 @@
+"""The front door: command line, demo, benchmarks; composes the rooms."""
