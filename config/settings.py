@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -26,8 +27,6 @@ class BrokerAddress(_Settings):
     @classmethod
     def parse(cls, text: str) -> BrokerAddress:
         """Read ``host``, ``host:port`` or ``mqtt://[user:password@]host[:port]``."""
-        from urllib.parse import unquote, urlsplit
-
         url = urlsplit(text if "://" in text else f"mqtt://{text}")
         if url.scheme != "mqtt" or not url.hostname:
             message = f"broker {text!r}: expected mqtt://[user:password@]host[:port]"

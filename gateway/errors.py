@@ -2,22 +2,22 @@
 
 GatewayError
  +-- RecordsError        the records database cannot be used
- |    +-- RecordsBusy    not now; trying again may help
+ |    +-- RecordsBusyError    not now; trying again may help
  +-- HistoryError        the history store cannot be used
  +-- BrokerError         the embedded broker did not start or stopped
- +-- NotFound            what was asked for does not exist
- +-- BadRequest          what was asked for makes no sense; says which part and what is allowed
+ +-- NotFoundError            what was asked for does not exist
+ +-- BadRequestError          what was asked for makes no sense; says which part and what is allowed
 """
 
 from __future__ import annotations
 
 __all__ = [
-    "BadRequest",
+    "BadRequestError",
     "BrokerError",
     "GatewayError",
     "HistoryError",
-    "NotFound",
-    "RecordsBusy",
+    "NotFoundError",
+    "RecordsBusyError",
     "RecordsError",
 ]
 
@@ -30,7 +30,7 @@ class RecordsError(GatewayError):
     """The records database cannot be used; nothing of the batch was kept."""
 
 
-class RecordsBusy(RecordsError):
+class RecordsBusyError(RecordsError):
     """The records database is locked; trying again may help."""
 
 
@@ -42,9 +42,9 @@ class BrokerError(GatewayError):
     """The embedded broker did not start, or stopped."""
 
 
-class NotFound(GatewayError):
+class NotFoundError(GatewayError):
     """What was asked for does not exist."""
 
 
-class BadRequest(GatewayError):
+class BadRequestError(GatewayError):
     """What was asked for makes no sense."""

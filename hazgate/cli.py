@@ -1,0 +1,45 @@
+"""`hazgate`: the command line. Each command is one file in `hazgate/commands`, named here once."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import typer
+
+__all__ = ["COMMANDS", "build", "main"]
+
+COMMANDS: dict[str, str] = {}
+"""Name -> one line of help. The file ``hazgate/commands/<name>.py`` has either ``app`` (a typer group) or ``run``."""
+
+
+def build(wanted: str | None) -> typer.Typer:
+    """Return the command line with only the wanted command's file imported, so that ``--help`` is quick.
+
+    Args:
+        wanted: Name of the command about to run; None imports none.
+    """
+    root = typer.Typer(
+        name="hazgate",
+        help="重大危险源物联网监测网关 · IoT monitoring gateway for major hazard sources.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    root.callback()(lambda: None)
+    for name, line in COMMANDS.items():
+        if name != wanted:
+            root.command(name=name, help=line)(lambda: None)
+            continue
+        module = importlib.import_module(f"hazgate.commands.{name}")
+        if hasattr(module, "app"):
+            root.add_typer(module.app, name=name, help=line)
+        else:
+            root.command(name=name, help=line)(module.run)
+    return root
+
+
+def main() -> None:
+    """Run the command named first on the command line. Exit: 0 done, 1 failed, 2 wrong use."""
+    named = [word for word in sys.argv[1:] if not word.startswith("-")]
+    build(named[0] if named else None)()
