@@ -1,1 +1,1 @@
-"""Pretends to be hardware: seeded plant physics, faults, scenarios that state the alarms they must and must not raise."""
+"""Pretends to be hardware: seeded plant physics, faults, scenarios that say what they must and must not raise."""
