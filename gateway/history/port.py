@@ -1,0 +1,76 @@
+"""What the rest of the gateway asks of the history of samples, whichever store keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["HistoryReader", "HistoryRows", "MinMaxRows"]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRows:
+    """Stored samples of one tag. Arrays of the same length n, ordered by (``time_ms``, ``received_ms``)."""
+
+    time_ms: NDArray[np.int64]
+    """Source time, UTC."""
+    received_ms: NDArray[np.int64]
+    """Gateway clock."""
+    value: NDArray[np.float64]
+    """Canonical unit; NaN when there was no number."""
+    quality: NDArray[np.uint8]
+    """Packed as in `config.contract.quality`."""
+    late: NDArray[np.bool_]
+    """The sample arrived after a newer one of its tag had been evaluated."""
+
+
+@dataclass(frozen=True, slots=True)
+class MinMaxRows:
+    """Stored samples of one tag, folded into buckets. Arrays of the same length m, ordered by ``start_ms``.
+
+    A bucket without any sample has no row. ``minimum``, ``maximum``, ``first`` and ``last`` are taken over the
+    samples that have a number and whose quality is not bad; they are NaN when the bucket has no such sample.
+    ``count`` and ``quality`` are taken over all samples of the bucket.
+    """
+
+    start_ms: NDArray[np.int64]
+    """Where the bucket begins; it ends where the next one of the same width would begin."""
+    minimum: NDArray[np.float64]
+    maximum: NDArray[np.float64]
+    first: NDArray[np.float64]
+    """Value of the earliest sample by source time."""
+    last: NDArray[np.float64]
+    """Value of the latest sample by source time."""
+    count: NDArray[np.int64]
+    """Samples in the bucket, bad and empty ones included; at least 1."""
+    quality: NDArray[np.uint8]
+    """The packed quality of the sample with the worst severity (the low two bits)."""
+
+
+class HistoryReader(Protocol):
+    """Reads the history of samples. Safe to call from several threads at once; never waits for the writer's batch."""
+
+    def samples(self, tag_id: int, from_ms: int, to_ms: int, limit: int) -> HistoryRows:
+        """Return at most the first ``limit`` samples with ``from_ms <= time_ms < to_ms``, in time order.
+
+        An unknown ``tag_id`` or an empty span gives no rows.
+
+        Raises:
+            HistoryError: The store cannot be read.
+        """
+        ...
+
+    def min_max(self, tag_id: int, from_ms: int, to_ms: int, buckets: int) -> MinMaxRows:
+        """Fold the samples with ``from_ms <= time_ms < to_ms`` into at most ``buckets`` buckets of equal width.
+
+        Buckets begin at ``from_ms`` and are ``ceil((to_ms - from_ms) / buckets)`` ms wide (at least 1 ms); the last
+        one may reach beyond ``to_ms`` but takes only samples before it. An unknown ``tag_id`` or an empty span gives
+        no rows.
+
+        Raises:
+            HistoryError: The store cannot be read.
+        """
+        ...
