@@ -17,6 +17,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from gateway.ledger import Count
+
 __all__ = [
     "alarm",
     "alarm_event",
@@ -71,9 +73,8 @@ mark = Table(
 ledger = Table(
     "ledger",
     metadata,
-    Column("edge", String(64), primary_key=True),
-    Column("name", String(64), primary_key=True, comment="gateway.ledger.Count"),
-    Column("count", BigInteger, nullable=False),
+    Column("edge", String(64), primary_key=True, comment="? collects what names no edge of the plant"),
+    *(Column(count.value, BigInteger, nullable=False, server_default="0") for count in Count),
     comment="What became of every sample and frame of an edge, counted in the transaction that decided it.",
 )
 
