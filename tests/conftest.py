@@ -1,0 +1,53 @@
+"""Fixtures every test may use."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.servers import BROKERS, Broker
+from tests.support.waiting import eventually
+
+LIBRARY_THREADS = ("asyncio_", "waitpid-", "AnyIO worker thread", "ThreadPoolExecutor-")
+"""Names of threads that libraries keep for later use and end themselves."""
+
+
+@pytest.fixture(params=sorted(BROKERS, reverse=True))
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
+    """A running broker without persistence; the test runs once on each kind."""
+    with BROKERS[request.param](tmp_path) as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves a thread or an asyncio task behind."""
+    if inspect.iscoroutinefunction(getattr(request.node, "obj", None)):
+        request.getfixturevalue("no_task_left")
+    before = set(threading.enumerate())
+    yield
+
+    def left() -> list[str]:
+        new = [thread.name for thread in threading.enumerate() if thread not in before]
+        return [name for name in new if not name.startswith(LIBRARY_THREADS)]
+
+    try:
+        eventually(lambda: not left(), 3.0)
+    except AssertionError:
+        pytest.fail(f"the test left threads running: {', '.join(left())}")
+
+
+@pytest.fixture
+async def no_task_left() -> AsyncIterator[None]:
+    """Fail a coroutine test that leaves an asyncio task behind."""
+    before = asyncio.all_tasks()
+    yield
+    await asyncio.sleep(0)
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    if left:
+        pytest.fail(f"the test left tasks running: {', '.join(sorted(map(repr, left)))}")
