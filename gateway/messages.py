@@ -1,0 +1,121 @@
+"""What operators read: alarms in words, and the words for tiers, conditions, qualities and quantities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from config.contract.quality import Reason, reason_of, severity_of
+from config.plant.model import Condition, Plant, Tag, Text, Tier
+from config.units import Quantity
+from gateway.display import display_unit, number_text, shown
+
+__all__ = [
+    "CONDITION_NAMES",
+    "QUANTITY_NAMES",
+    "REASON_NAMES",
+    "STATE_NAMES",
+    "TIER_NAMES",
+    "Lang",
+    "in_words",
+    "message",
+]
+
+Lang = Literal["zh", "en"]
+
+TIER_NAMES: Mapping[Tier, Text] = {
+    Tier.RED: Text("红", "Red"),
+    Tier.ORANGE: Text("橙", "Orange"),
+    Tier.YELLOW: Text("黄", "Yellow"),
+    Tier.BLUE: Text("蓝", "Blue"),
+}
+
+CONDITION_NAMES: Mapping[Condition, Text] = {
+    Condition.HH: Text("高高报警", "HIGH HIGH"),
+    Condition.H: Text("高报警", "HIGH"),
+    Condition.L: Text("低报警", "LOW"),
+    Condition.LL: Text("低低报警", "LOW LOW"),
+    Condition.STALE: Text("数据中断", "NO DATA"),
+    Condition.BAD_PV: Text("测量坏值", "BAD VALUE"),
+}
+
+STATE_NAMES: Mapping[str, Text] = {"active": Text("报警中", "active"), "cleared": Text("已恢复", "cleared")}
+
+REASON_NAMES: Mapping[Reason, Text] = {
+    Reason.NONE: Text("原因未明", "no reason given"),
+    Reason.NOT_FINITE: Text("无有效数值", "not a number"),
+    Reason.OVER_RANGE: Text("超量程上限", "above range"),
+    Reason.UNDER_RANGE: Text("超量程下限", "below range"),
+    Reason.FAULT_CURRENT_LOW: Text("故障电流低（≤3.6 mA，断线）", "fault current low (≤3.6 mA, open loop)"),
+    Reason.FAULT_CURRENT_HIGH: Text("故障电流高（≥21 mA）", "fault current high (≥21 mA)"),
+    Reason.DEVICE: Text("仪表自报故障", "reported by the device"),
+    Reason.UNREADABLE: Text("数据无法解析", "unreadable payload"),
+    Reason.CLOCK_SUSPECT: Text("时钟异常", "clock suspect"),
+    Reason.UNDEFINED_CURRENT: Text("电流在未定义区间", "loop current undefined"),
+    Reason.OTHER: Text("其他原因", "other"),
+}
+
+QUANTITY_NAMES: Mapping[Quantity, Text] = {
+    Quantity.COMBUSTIBLE_GAS: Text("可燃气体", "combustible gas"),
+    Quantity.TOXIC_GAS: Text("有毒气体", "toxic gas"),
+    Quantity.LEVEL: Text("液位", "level"),
+    Quantity.FRACTION: Text("百分比", "fraction"),
+    Quantity.TEMPERATURE: Text("温度", "temperature"),
+    Quantity.PRESSURE: Text("压力", "pressure"),
+    Quantity.SPEED: Text("速度", "speed"),
+    Quantity.MASS_FLOW: Text("质量流量", "mass flow"),
+    Quantity.NUMBER: Text("数值", "number"),
+}
+
+_LOWS = (Condition.L, Condition.LL)
+
+
+def in_words(text: Text, lang: Lang) -> str:
+    """Return one of the two languages."""
+    return text.zh if lang == "zh" else text.en
+
+
+def message(row: Mapping[str, Any], plant: Plant, lang: Lang) -> str:
+    """Say in one line what an alarm is: where, what, by how much.
+
+    Args:
+        row: A row of `gateway.records.schema.alarm`, by column name.
+        plant: Where the tag is described; a tag it no longer knows is called by its name.
+        lang: The language wanted.
+
+    >>> message(row, plant, "en")  # doctest: +SKIP
+    'Methanol tank T-301 level HIGH HIGH 12.9 m ≥ 12.5 m'
+    """
+    condition = Condition(row["condition"])
+    tag = plant.tags.get(row["tag"])
+    place = row["tag"] if tag is None else in_words(tag.description, lang)
+    what = in_words(CONDITION_NAMES[condition], lang)
+    parts = [place, what, _how_much(row, condition, tag, lang)]
+    if row["state"] == "cleared":
+        parts.append(in_words(STATE_NAMES["cleared"], lang))
+    if row["delayed"]:
+        parts.append("（迟报）" if lang == "zh" else "(delayed)")
+    return " ".join(part for part in parts if part)
+
+
+def _how_much(row: Mapping[str, Any], condition: Condition, tag: Tag | None, lang: Lang) -> str:
+    """Return what was measured against what, in the unit of the tag."""
+    if condition is Condition.BAD_PV:
+        reason = REASON_NAMES[reason_of(row["quality"])] if severity_of(row["quality"]) else REASON_NAMES[Reason.NONE]
+        return in_words(reason, lang)
+    if condition is Condition.STALE:
+        if tag is None:
+            return ""
+        silent_s = number_text(tag.stale_after_ms / 1000)
+        return f"超过 {silent_s} s 未更新" if lang == "zh" else f"for more than {silent_s} s"
+    limit = _with_unit(row["limit"], tag)
+    if row["value"] is None:
+        return limit
+    sign = "≤" if condition in _LOWS else "≥"
+    return f"{_with_unit(row['value'], tag)} {sign} {limit}"
+
+
+def _with_unit(value: float | None, tag: Tag | None) -> str:
+    if tag is None:
+        return number_text(value)
+    return f"{number_text(shown(value, tag))} {display_unit(tag)}".rstrip()

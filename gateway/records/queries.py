@@ -1,0 +1,318 @@
+"""The read side of the records database: what the API, the live page and the metrics ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, func, or_, select
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from gateway.errors import RecordsBusyError, RecordsError
+from gateway.records.schema import alarm, alarm_event, dead_letter, edge_status, ledger, mark, tag
+
+__all__ = [
+    "AlarmFilter",
+    "AlarmKey",
+    "AlarmSort",
+    "Current",
+    "EdgeRecords",
+    "Queries",
+    "Row",
+    "Told",
+]
+
+Row = dict[str, Any]
+"""One row, by column name."""
+
+STATES = ("active", "cleared")
+TIERS = (1, 2, 3, 4)
+
+
+class AlarmSort(StrEnum):
+    """In which order alarms are listed."""
+
+    TIER = "tier"
+    """Worst tier first, newest first within a tier."""
+    TIME = "time"
+    """Newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmKey:
+    """Where an alarm stands in either order; a page begins behind one."""
+
+    tier: int
+    raised_ms: int
+    alarm_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmFilter:
+    """Which alarms are wanted. An empty tuple or None does not restrict."""
+
+    states: tuple[str, ...] = ()
+    tiers: tuple[int, ...] = ()
+    conditions: tuple[str, ...] = ()
+    hazard_unit: str | None = None
+    vessel: str | None = None
+    tag: str | None = None
+    edge: str | None = None
+    delayed: bool | None = None
+    from_ms: int | None = None
+    """Raised at or after."""
+    to_ms: int | None = None
+    """Raised before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One alarm event and the alarm as it is now."""
+
+    event: Row
+    alarm: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The alarms of one moment, read in one transaction."""
+
+    last_event_id: int
+    """0 when nothing was ever raised."""
+    active: tuple[Row, ...]
+    """Worst tier first, newest first; at most as many as asked for."""
+    active_by_tier: Mapping[int, int]
+    """All of them, also those beyond ``active``."""
+    cleared: tuple[Row, ...]
+    """The latest cleared ones, latest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeRecords:
+    """What the records say about every edge, read in one transaction. Keyed by edge."""
+
+    counts: Mapping[str, Mapping[str, int]]
+    """`gateway.ledger.Count` -> count."""
+    marks: Mapping[str, tuple[Row, ...]]
+    """Oldest epoch first."""
+    statuses: Mapping[str, Row]
+
+
+class Queries:
+    """Answers from the records database. Thread-safe: every call takes its own connection and gives it back.
+
+    Every method raises `RecordsBusyError` when the database is locked and `RecordsError` when it cannot be read.
+
+    Args:
+        engine: Should hand out connections that cannot write; this class only ever reads.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._tag_ids: dict[str, int] = {}
+
+    def tag_id(self, name: str) -> int | None:
+        """Return the number of a tag, or None when it never had one. A number once given never changes."""
+        if name not in self._tag_ids:
+            with self._read() as connection:
+                rows = connection.execute(select(tag.c.name, tag.c.tag_id)).all()
+            self._tag_ids = {row.name: row.tag_id for row in rows}
+        return self._tag_ids.get(name)
+
+    def alarms(self, wanted: AlarmFilter, sort: AlarmSort, after: AlarmKey | None, limit: int) -> list[Row]:
+        """Return the first ``limit`` alarms behind ``after``.
+
+        The order depends on columns that never change once an alarm is raised, so pages neither repeat nor skip an
+        alarm while new ones arrive.
+        """
+        with self._read() as connection:
+            if wanted.tag is not None:
+                return _rows(connection, _of_one_tag(wanted, sort, after, limit))
+            if sort is AlarmSort.TIER:
+                return _by_tier(connection, wanted, after, limit)
+            return _by_time(connection, wanted, wanted.tiers or TIERS, after, limit)
+
+    def alarm(self, alarm_id: str) -> Row | None:
+        """Return one alarm, or None."""
+        with self._read() as connection:
+            found = _rows(connection, select(alarm).where(alarm.c.alarm_id == alarm_id))
+        return found[0] if found else None
+
+    def timeline(self, alarm_id: str) -> list[Row]:
+        """Return the events of one alarm, oldest first."""
+        query = select(alarm_event).where(alarm_event.c.alarm_id == alarm_id).order_by(alarm_event.c.event_id)
+        with self._read() as connection:
+            return _rows(connection, query)
+
+    def events_after(self, event_id: int, limit: int) -> list[Told]:
+        """Return at most ``limit`` events behind ``event_id``, oldest first."""
+        events = select(alarm_event).where(alarm_event.c.event_id > event_id)
+        with self._read() as connection:
+            rows = _rows(connection, events.order_by(alarm_event.c.event_id).limit(limit))
+            return _told(connection, rows)
+
+    def last_event_id(self) -> int:
+        """Return the number of the latest event, 0 when there is none."""
+        with self._read() as connection:
+            return _last_event_id(connection)
+
+    def current(self, active_limit: int, cleared_limit: int) -> Current:
+        """Return the active alarms and the latest cleared ones of one moment."""
+        with self._read() as connection:
+            active = _by_tier(connection, AlarmFilter(states=("active",)), None, active_limit)
+            return Current(
+                last_event_id=_last_event_id(connection),
+                active=tuple(active),
+                active_by_tier=_active_by_tier(connection),
+                cleared=tuple(_lately_cleared(connection, cleared_limit)),
+            )
+
+    def active_by_tier(self) -> dict[int, int]:
+        """Count the active alarms; every tier has an entry."""
+        with self._read() as connection:
+            return _active_by_tier(connection)
+
+    def edges(self) -> EdgeRecords:
+        """Return the ledger, the marks and the statuses of all edges."""
+        with self._read() as connection:
+            counts = {row.pop("edge"): row for row in _rows(connection, select(ledger).order_by(ledger.c.edge))}
+            marks: dict[str, list[Row]] = {}
+            for one in _rows(connection, select(mark).order_by(mark.c.edge, mark.c.first_ms, mark.c.epoch)):
+                marks.setdefault(one["edge"], []).append(one)
+            statuses = {one["edge"]: one for one in _rows(connection, select(edge_status))}
+        return EdgeRecords(counts, {edge: tuple(rows) for edge, rows in marks.items()}, statuses)
+
+    def dead_letters(self, reason: str | None, edge: str | None, before_id: int | None, limit: int) -> list[Row]:
+        """Return at most ``limit`` dead letters below ``before_id``, the newest first."""
+        query = select(dead_letter)
+        if reason is not None:
+            query = query.where(dead_letter.c.reason == reason)
+        if edge is not None:
+            query = query.where(dead_letter.c.edge == edge)
+        if before_id is not None:
+            query = query.where(dead_letter.c.id < before_id)
+        with self._read() as connection:
+            return _rows(connection, query.order_by(dead_letter.c.id.desc()).limit(limit))
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        """Open a transaction in which all statements see the same moment."""
+        try:
+            with self._engine.connect() as connection:
+                if connection.dialect.name == "sqlite":
+                    connection.exec_driver_sql("BEGIN")  # the driver opens no transaction for a SELECT by itself
+                else:
+                    connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901  # the same connection, told once
+                yield connection
+        except OperationalError as error:
+            kind = RecordsBusyError if "locked" in str(error.orig) else RecordsError
+            raise kind(f"reading the records database: {error.orig}") from error
+        except DBAPIError as error:
+            raise RecordsError(f"reading the records database: {error.orig}") from error
+
+
+def _rows(connection: Connection, query: Select[Any]) -> list[Row]:
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _last_event_id(connection: Connection) -> int:
+    last: int | None = connection.execute(select(func.max(alarm_event.c.event_id))).scalar()
+    return last or 0
+
+
+def _active_by_tier(connection: Connection) -> dict[int, int]:
+    counted = select(alarm.c.tier, func.count()).where(alarm.c.state == "active").group_by(alarm.c.tier)
+    return dict.fromkeys(TIERS, 0) | {row[0]: row[1] for row in connection.execute(counted)}
+
+
+def _lately_cleared(connection: Connection, limit: int) -> list[Row]:
+    """Follow the events backwards: they are numbered in the order in which things happened."""
+    events = (
+        select(alarm_event.c.alarm_id)
+        .where(alarm_event.c.kind == "cleared")
+        .order_by(alarm_event.c.event_id.desc())
+        .limit(limit)
+    )
+    ids = connection.execute(events).scalars().all()
+    rows = {row["alarm_id"]: row for row in _rows(connection, select(alarm).where(alarm.c.alarm_id.in_(ids)))}
+    return [rows[one] for one in dict.fromkeys(ids) if one in rows and rows[one]["state"] == "cleared"]
+
+
+def _told(connection: Connection, events: Sequence[Row]) -> list[Told]:
+    ids = {event["alarm_id"] for event in events}
+    rows = {row["alarm_id"]: row for row in _rows(connection, select(alarm).where(alarm.c.alarm_id.in_(ids)))}
+    return [Told(event, rows[event["alarm_id"]]) for event in events if event["alarm_id"] in rows]
+
+
+def _by_tier(connection: Connection, wanted: AlarmFilter, after: AlarmKey | None, limit: int) -> list[Row]:
+    """Go through the tiers from the worst: within one tier the order is that of time, which an index gives."""
+    found: list[Row] = []
+    for tier in sorted(wanted.tiers or TIERS):
+        if after is not None and tier < after.tier:
+            continue
+        behind = after if after is not None and tier == after.tier else None
+        found += _by_time(connection, wanted, (tier,), behind, limit - len(found))
+        if len(found) >= limit:
+            break
+    return found
+
+
+def _by_time(
+    connection: Connection, wanted: AlarmFilter, tiers: Sequence[int], after: AlarmKey | None, limit: int
+) -> list[Row]:
+    """Read every (state, tier) along its index and merge: a few short range scans, however many alarms there are."""
+    found: list[Row] = []
+    for state in wanted.states or STATES:
+        for tier in tiers:
+            cell = select(alarm).where(alarm.c.state == state, alarm.c.tier == tier, *_others(wanted), *_behind(after))
+            newest = cell.order_by(alarm.c.raised_ms.desc(), alarm.c.alarm_id.desc()).limit(limit)
+            found += _rows(connection, newest)
+    found.sort(key=lambda row: (row["raised_ms"], row["alarm_id"]), reverse=True)
+    return found[:limit]
+
+
+def _of_one_tag(wanted: AlarmFilter, sort: AlarmSort, after: AlarmKey | None, limit: int) -> Select[Any]:
+    """Build the query that follows the index of the tag.
+
+    ``tier + 0`` and ``state || ''`` keep planners without statistics from taking the index over states and tiers,
+    which would read every alarm of the plant to find those of one tag.
+    """
+    parts = [alarm.c.tag == wanted.tag, *_others(wanted)]
+    if wanted.states:
+        parts.append((alarm.c.state + "").in_(wanted.states))
+    if wanted.tiers:
+        parts.append((alarm.c.tier + 0).in_(wanted.tiers))
+    query = select(alarm).where(*parts)
+    newest = (alarm.c.raised_ms.desc(), alarm.c.alarm_id.desc())
+    if sort is AlarmSort.TIME:
+        return query.where(*_behind(after)).order_by(*newest).limit(limit)
+    if after is not None:
+        query = query.where(or_(alarm.c.tier > after.tier, and_(alarm.c.tier + 0 == after.tier, *_behind(after))))
+    return query.order_by(alarm.c.tier, *newest).limit(limit)
+
+
+def _others(wanted: AlarmFilter) -> list[ColumnElement[bool]]:
+    """Return the restrictions beside state, tier and tag."""
+    parts: list[ColumnElement[bool]] = []
+    for name in ("hazard_unit", "vessel", "edge", "delayed"):
+        value = getattr(wanted, name)
+        if value is not None:
+            parts.append(alarm.c[name] == value)
+    if wanted.conditions:
+        parts.append(alarm.c.condition.in_(wanted.conditions))
+    if wanted.from_ms is not None:
+        parts.append(alarm.c.raised_ms >= wanted.from_ms)
+    if wanted.to_ms is not None:
+        parts.append(alarm.c.raised_ms < wanted.to_ms)
+    return parts
+
+
+def _behind(after: AlarmKey | None) -> list[ColumnElement[bool]]:
+    """Return the restriction to alarms older than ``after``; the first part is the one an index can use."""
+    if after is None:
+        return []
+    older = or_(alarm.c.raised_ms < after.raised_ms, alarm.c.alarm_id < after.alarm_id)
+    return [alarm.c.raised_ms <= after.raised_ms, older]
