@@ -76,7 +76,7 @@ def alarm_topic(site: str, alarm_id: str) -> str:
 
 def subscriptions(site: str = "+") -> tuple[str, ...]:
     """Return the filters a gateway subscribes to; ``+`` sees the edges of every site on the broker."""
-    kinds = (Kind.TELEMETRY, Kind.BACKLOG, Kind.STATUS, Kind.ALARMS)
+    kinds = (Kind.TELEMETRY, Kind.BACKLOG, Kind.STATUS)
     return (
         *(edge_topic(site, "+", kind) for kind in kinds),
         point_topic(site, "+", "+"),

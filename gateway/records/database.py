@@ -1,0 +1,89 @@
+"""Opening the records database: connection rules, migrations, the clear word when it cannot be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.errors import RecordsError
+
+__all__ = ["DATABASE_FILE", "migrate", "open_reader", "open_writer"]
+
+DATABASE_FILE = "records.sqlite"
+
+_BUSY_MS = 5_000
+_PAGE_BYTES = 16_384
+"""Log rows are tens of kilobytes: larger pages make shorter overflow chains."""
+_JOURNAL_LIMIT_BYTES = 256 << 20
+
+
+def open_writer(data_dir: Path) -> Engine:
+    """Open the database for the one thread that writes, make it if needed, bring it to the newest schema.
+
+    Raises:
+        RecordsError: It cannot be opened or migrated.
+    """
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        engine = _engine(data_dir, writer=True)
+        migrate(engine)
+    except (OSError, SQLAlchemyError) as error:
+        raise RecordsError(f"cannot open {data_dir / DATABASE_FILE}: {error}") from error
+    return engine
+
+
+def open_reader(data_dir: Path) -> Engine:
+    """Open the database, which exists, for reading from any thread."""
+    return _engine(data_dir, writer=False)
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the schema to the newest revision."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _engine(data_dir: Path, *, writer: bool) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{data_dir / DATABASE_FILE}", connect_args={"check_same_thread": False, "timeout": _BUSY_MS / 1000}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type
+        connection.isolation_level = None  # the driver shall not begin transactions behind our back
+        cursor = connection.cursor()
+        if writer:
+            cursor.execute(f"PRAGMA page_size={_PAGE_BYTES}")
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute("PRAGMA synchronous=FULL")
+            # A checkpoint inside a commit would make alarms wait; gateway.records.keeper does it beside.
+            cursor.execute("PRAGMA wal_autocheckpoint=0")
+            cursor.execute(f"PRAGMA journal_size_limit={_JOURNAL_LIMIT_BYTES}")
+        else:
+            cursor.execute("PRAGMA query_only=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:  # noqa: ANN401 - as above
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+
+    return engine
+
+
+def checkpoint(engine: Engine) -> tuple[int, int]:
+    """Move committed pages from the write-ahead log into the database without making the writer wait.
+
+    Returns:
+        Pages in the write-ahead log, and how many of them are in the database now.
+    """
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        _, pages, moved = connection.execute(text("PRAGMA wal_checkpoint(PASSIVE)")).one()
+    return int(pages), int(moved)

@@ -1,0 +1,1 @@
+"""Schema migrations (Alembic), run at start by `gateway.records.database`."""
