@@ -1,0 +1,1 @@
+"""Seeded physics in fixed steps: weather, tanks, gas clouds, trucks. No clock, no I/O."""
