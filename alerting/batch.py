@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from enum import IntEnum
 
 import numpy as np
@@ -28,23 +29,41 @@ class Change(IntEnum):
     CLEARED = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """Samples in order of arrival; any number per tag. All arrays have the same length n."""
 
     tag: NDArray[np.int32]
     """Row of the tag in the rules, 0 <= tag < rules.count."""
     time_ms: NDArray[np.int64]
-    """Source time, UTC."""
+    """Source time, UTC, >= 0."""
     value: NDArray[np.float64]
     """Canonical unit; NaN when there is no number."""
     quality: NDArray[np.uint8]
     """Packed as in `config.contract.quality`."""
 
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.tag)
 
-@dataclass(frozen=True, slots=True)
+    def take(self, positions: NDArray[np.intp]) -> Batch:
+        """Return the samples at ``positions``, in that order."""
+        return Batch(
+            self.tag[positions],
+            self.time_ms[positions],
+            self.value[positions],
+            self.quality[positions],
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Transitions:
-    """Alarm transitions, ordered by (time_ms, tag, condition, change) within one call. Same length m."""
+    """Alarm transitions of one call, all arrays of the same length m.
+
+    Ordered by (time_ms, tag, condition), and what happened to one tag and condition in the same millisecond in the
+    order it happened. The transitions of one tag and condition alternate and never go back in time, so applying
+    them from first to last always ends in the engine's own state.
+    """
 
     tag: NDArray[np.int32]
     condition: NDArray[np.uint8]
@@ -52,18 +71,58 @@ class Transitions:
     change: NDArray[np.uint8]
     """A `Change`."""
     onset_ms: NDArray[np.int64]
-    """When the condition began to hold (the alarm's identity, with tag and condition). STALE: gateway clock."""
+    """When the condition began to hold, also for CLEARED: (tag, condition, onset_ms) names the alarm.
+
+    Source time; STALE: gateway clock.
+    """
     time_ms: NDArray[np.int64]
-    """When the delay was over, exactly (not when it was noticed). STALE: gateway clock."""
+    """When the delay was over, exactly (not when it was noticed). Source time; STALE: gateway clock."""
     value: NDArray[np.float64]
-    """The sample that decided: for RAISED the value at ``onset_ms``... of the run, for CLEARED the first value back."""
+    """The deciding sample: the one that stood for the process when the delay was over.
+
+    STALE: the last sample before the silence (NaN when there was none), the first one after it.
+    """
     quality: NDArray[np.uint8]
     """Quality byte of that sample; says why BAD_PV was raised."""
     limit: NDArray[np.float64]
     """The limit in force; NaN for STALE and BAD_PV."""
 
+    def __len__(self) -> int:
+        """Return the number of transitions."""
+        return len(self.tag)
 
-@dataclass(frozen=True, slots=True)
+    @classmethod
+    def empty(cls) -> Transitions:
+        """Return no transitions."""
+        return _NONE
+
+    @classmethod
+    def concat(cls, parts: Sequence[Transitions]) -> Transitions:
+        """Return all parts as one, in the order of this class.
+
+        What each part says about one tag and condition is kept in the order given.
+        """
+        some = [part for part in parts if len(part)]
+        if not some:
+            return _NONE
+        columns = {field.name: np.concatenate([getattr(part, field.name) for part in some]) for field in fields(cls)}
+        order = np.lexsort((columns["condition"], columns["tag"], columns["time_ms"]))
+        return cls(**{name: column[order] for name, column in columns.items()})
+
+
+_NONE = Transitions(
+    tag=np.empty(0, np.int32),
+    condition=np.empty(0, np.uint8),
+    change=np.empty(0, np.uint8),
+    onset_ms=np.empty(0, np.int64),
+    time_ms=np.empty(0, np.int64),
+    value=np.empty(0, np.float64),
+    quality=np.empty(0, np.uint8),
+    limit=np.empty(0, np.float64),
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
     """What one batch did."""
 

@@ -1,0 +1,183 @@
+"""The alarm engine: batches and ticks in, transitions out; a pure function of rules, state and input."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerting.batch import Batch, Disposition, Evaluation, Transitions
+from alerting.delays import advance, mature
+from alerting.disposition import dispositions
+from alerting.quality import CLOCK_SUSPECT, is_bad
+from alerting.rules import Rules
+from alerting.segments import order_by
+from alerting.silence import break_silence, count_from, notice_silence
+from alerting.snapshot import Reset, pack_state, unpack_state, unpack_unchanged
+from alerting.state import State
+
+__all__ = ["Engine"]
+
+S = TypeVar("S", bound=np.generic)
+
+
+class Engine:
+    """Evaluates samples against rules; what it decides is written in docs/alarm-conditions.md.
+
+    Call `start` when the gateway (re)starts, `evaluate` for every batch in the order of the log, `tick` about once a
+    second. Not thread-safe: one thread calls, and the arrays it shows change with the next call.
+
+    Args:
+        rules: The rules in force.
+        state: What to go on from; by default no tag was ever heard.
+    """
+
+    def __init__(self, rules: Rules, state: State | None = None) -> None:
+        self._rules = rules
+        self._state = State.fresh(rules.count) if state is None else state
+        self._marked = np.zeros(rules.count, np.bool_)  # scratch, all False between calls
+
+    @classmethod
+    def restore(cls, rules: Rules, payload: bytes) -> Engine:
+        """Return the engine a snapshot was taken of; tags appended to the rules since then start fresh.
+
+        Raises:
+            SnapshotError: It is damaged, of another version, or of other rules.
+        """
+        return cls(rules, unpack_state(rules, payload))
+
+    @classmethod
+    def restore_changed(cls, rules: Rules, payload: bytes) -> tuple[Engine, Reset]:
+        """Return an engine that takes from a snapshot of other rules what they have in common.
+
+        Last values, clocks and silences are kept, and every condition of a tag whose own rule (limit, deadband,
+        delays, enabled, hold or allowance) is the same; the other conditions start fresh.
+
+        Returns:
+            The engine, and the alarms that were active in conditions it had to start fresh: no CLEARED will come for
+            them.
+
+        Raises:
+            SnapshotError: It is damaged, of another version, or its tags are not the first rows of the rules.
+        """
+        state, reset = unpack_unchanged(rules, payload)
+        return cls(rules, state), reset
+
+    def snapshot(self) -> bytes:
+        """Return the whole state as bytes for `restore`."""
+        return pack_state(self._rules, self._state)
+
+    def start(self, now_ms: int) -> None:
+        """Say that the gateway (re)started: what happened before ``now_ms`` is nobody's silence.
+
+        Staleness of every tag, and the time its last sample goes on holding at ticks, count from now on. Without it
+        they count from the first tick.
+        """
+        count_from(self._state, now_ms)
+
+    def evaluate(self, batch: Batch, received_ms: int) -> Evaluation:
+        """Evaluate samples in order of arrival.
+
+        Args:
+            batch: Samples with the quality `alerting.quality.assess` found.
+            received_ms: Gateway clock when they came.
+
+        Returns:
+            What became of each sample, and the transitions they caused.
+        """
+        if not len(batch):
+            return Evaluation(np.empty(0, np.uint8), Transitions.empty())
+        disposition = dispositions(self._state, batch)
+        if disposition.any():
+            batch = batch.take(np.flatnonzero(disposition == Disposition.EVALUATED))
+        return Evaluation(disposition, self._take(batch, received_ms))
+
+    def tick(self, now_ms: int) -> Transitions:
+        """Let the gateway clock reach ``now_ms``: delays run out, silences become too long."""
+        matured = mature(self._rules, self._state, now_ms)
+        return Transitions.concat([matured, notice_silence(self._rules, self._state, now_ms)])
+
+    def _take(self, batch: Batch, received_ms: int) -> Transitions:
+        rules, state, tag = self._rules, self._state, batch.tag
+        parts: list[Transitions] = []
+        stale = state.stale[tag]
+        if stale.any():
+            parts.append(break_silence(rules, state, batch.take(np.flatnonzero(stale)), received_ms))
+        stirred = state.busy[tag] | is_bad(batch.quality)
+        stirred |= ~((batch.value > rules.calm_low[tag]) & (batch.value < rules.calm_high[tag]))
+        if stirred.any():
+            parts.append(advance(rules, state, self._all_of(batch, tag[stirred]), received_ms))
+        self._note(batch, received_ms)
+        return Transitions.concat(parts)
+
+    def _all_of(self, batch: Batch, rows: NDArray[np.int32]) -> Batch:
+        """Return every sample of the tags in ``rows``, sorted by tag."""
+        self._marked[rows] = True
+        positions = np.flatnonzero(self._marked[batch.tag])
+        self._marked[rows] = False
+        tag = batch.tag[positions]
+        if (tag[1:] < tag[:-1]).any():
+            positions = positions[order_by(tag)]
+        return batch.take(positions)
+
+    def _note(self, batch: Batch, received_ms: int) -> None:
+        """Remember the last sample of each tag (of a repeated index, numpy keeps the last assignment)."""
+        state, tag = self._state, batch.tag
+        state.value[tag] = batch.value
+        state.quality[tag] = batch.quality
+        state.received_ms[tag] = received_ms
+        state.heard_ms[tag] = received_ms
+        state.latest_ms = max(state.latest_ms, received_ms)
+        trusted = batch.quality != CLOCK_SUSPECT
+        if trusted.all():
+            state.clock_ms[tag] = batch.time_ms
+        else:
+            state.clock_ms[tag[trusted]] = batch.time_ms[trusted]
+
+    @property
+    def rules(self) -> Rules:
+        """The rules in force."""
+        return self._rules
+
+    @property
+    def time_ms(self) -> NDArray[np.int64]:
+        """[row]: latest source time evaluated whose clock is to be trusted; -1 when there was none."""
+        return _shown(self._state.clock_ms)
+
+    @property
+    def received_ms(self) -> NDArray[np.int64]:
+        """[row]: gateway clock of the last evaluated sample; -1 when there was none."""
+        return _shown(self._state.received_ms)
+
+    @property
+    def value(self) -> NDArray[np.float64]:
+        """[row]: last evaluated value; NaN when there was none."""
+        return _shown(self._state.value)
+
+    @property
+    def quality(self) -> NDArray[np.uint8]:
+        """[row]: quality byte of the last evaluated sample; bad, not finite, when there was none."""
+        return _shown(self._state.quality)
+
+    @property
+    def stale(self) -> NDArray[np.bool_]:
+        """[row]: silent for longer than its allowance at the last tick, whether or not STALE is enabled."""
+        return _shown(self._state.stale)
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        """[condition, row]: the alarm is raised."""
+        return _shown(self._state.active)
+
+    @property
+    def onset_ms(self) -> NDArray[np.int64]:
+        """[condition, row]: onset of the alarm where it is raised; elsewhere of no meaning."""
+        return _shown(self._state.onset_ms)
+
+
+def _shown(array: NDArray[S]) -> NDArray[S]:
+    """Return a view that cannot be written."""
+    view = array.view()
+    view.setflags(write=False)
+    return view

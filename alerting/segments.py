@@ -1,0 +1,40 @@
+"""Arithmetic on arrays that fall into segments (one per tag, one per tag and condition)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["first_of_runs", "order_by", "running_max"]
+
+
+def order_by(rows: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return the stable order that sorts ``rows`` (all >= 0).
+
+    Row and position in one number sort several times faster than a stable argsort.
+    """
+    key = rows.astype(np.int64) << 32
+    key |= np.arange(len(rows))
+    key.sort()
+    key &= 0xFFFF_FFFF
+    return key
+
+
+def first_of_runs(values: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Say where a value differs from the one before it; the first always does."""
+    first = np.empty(len(values), np.bool_)
+    first[:1] = True
+    np.not_equal(values[1:], values[:-1], out=first[1:])
+    return first
+
+
+def running_max(segment: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the maximum of each value and those before it in its segment.
+
+    Args:
+        segment: Number of the segment of each value, not falling, at least 0 and below n.
+        values: n values of any size; they are ranked first, so that nothing can overflow.
+    """
+    distinct, rank = np.unique(values, return_inverse=True)
+    base = segment * len(values)
+    return distinct[np.maximum.accumulate(base + rank) - base]
