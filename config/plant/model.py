@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-from config.units import Quantity
+from config.units import LelTable, Quantity, ReferenceAir
 
 __all__ = [
     "CONDITIONS",
@@ -259,3 +259,7 @@ class Plant:
     tags: Mapping[str, Tag]
     digest: str
     """SHA-256 of the validated content; names the rules a snapshot belongs to."""
+    lel_table: LelTable = LelTable.IEC
+    """The LEL table by which %LEL of this plant is meant."""
+    reference_air: ReferenceAir = ReferenceAir.AIR_20C
+    """The air in which mg/m3 of this plant is stated."""

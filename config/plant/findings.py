@@ -1,0 +1,187 @@
+"""Collect everything wrong in a plant file, each with its line, and read as much of the rest as can be read."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import re
+from collections.abc import Collection, Iterable, Mapping
+from types import NoneType
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from config.errors import Problem
+from config.plant.document import PlantDocument
+from config.plant.yaml_lines import LinedYaml, Path, Value, dotted
+
+__all__ = ["Findings", "one_of", "read_document"]
+
+_LISTED = 20
+"""So many names are listed when a name is not known."""
+
+_SHOWN = 80
+"""So many characters of a wrong value are shown."""
+
+_EXPECTED = {
+    "string_type": "text (quote a number that is meant as text)",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_type": "true or false",
+    "model_type": "a mapping of keys to values",
+    "model_attributes_type": "a mapping of keys to values",
+    "dict_type": "a mapping of keys to values",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "finite_number": "a finite number",
+    "string_too_short": "text that is not empty",
+}
+
+_STAND_INS: Mapping[str, Value] = {
+    "enterprise": {"id": "x", "name": {"zh": "x", "en": "x"}},
+    "site": {"id": "x", "name": {"zh": "x", "en": "x"}, "latitude_deg": 0, "longitude_deg": 0},
+}
+"""Taken for a section that cannot be read, so that the rest of the file is checked all the same."""
+
+
+class Findings:
+    """The problems of one file."""
+
+    def __init__(self, file: str, lined: LinedYaml) -> None:
+        self._file = file
+        self._lined = lined
+        self._problems: dict[Problem, None] = dict.fromkeys(lined.problems)
+
+    def add(self, path: Path, found: str, allowed: str, *, of_key: bool = False) -> None:
+        """Note one problem at ``path``; the same problem noted twice (a template's) counts once."""
+        line = self._lined.line(path, of_key=of_key)
+        self._problems[Problem(self._file, line, dotted(path), found, allowed)] = None
+
+    def written(self, path: Path) -> bool:
+        """Say whether the file has something at ``path`` (right or wrong)."""
+        return path in self._lined.value_lines
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """All problems in the order of the file."""
+        return tuple(sorted(self._problems, key=lambda problem: problem.line))
+
+
+def one_of(name: str, known: Collection[str]) -> str:
+    """Say what a name should have been: a near miss, and what is known."""
+    if not known:
+        return "none is defined"
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    listed = ", ".join(list(known)[:_LISTED])
+    more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+    return f"{hint}one of {listed}{more}"
+
+
+def read_document(lined: LinedYaml, findings: Findings) -> PlantDocument | None:
+    """Read the document, note every wrong key and value, and return what is right of it.
+
+    Wrong entries are left out and the rest is read again, so that cross-references are checked in the same run.
+
+    Returns:
+        The readable part; None when the file is no mapping at all.
+    """
+    raw = lined.value
+    if not isinstance(raw, dict):
+        findings.add((), f"{_shown(raw)}", "a mapping with the keys " + ", ".join(PlantDocument.model_fields))
+        return None
+    raw = copy.deepcopy(raw)
+    first = True
+    while True:
+        try:
+            return PlantDocument.model_validate(raw)
+        except ValidationError as error:
+            details = error.errors(include_url=False)
+        for detail in details:
+            if first:
+                _note(detail, findings)
+            _leave_out(raw, detail)
+        first = False
+
+
+def _note(detail: ErrorDetails, findings: Findings) -> None:
+    path = tuple(part for part in detail["loc"] if part != "[key]")
+    kind, wrong = detail["type"], detail["input"]
+    if kind == "missing":
+        findings.add(path, "the key is missing", f"{path[-1]!r} is required", of_key=True)
+    elif kind == "extra_forbidden":
+        known = list(_model_at(path[:-1]).model_fields)
+        findings.add(path, f"unknown key {path[-1]!r}", one_of(str(path[-1]), known), of_key=True)
+    elif kind in ("enum", "literal_error"):
+        known = re.findall(r"'([^']*)'", detail["ctx"]["expected"]) or [detail["ctx"]["expected"]]
+        findings.add(path, _shown(wrong), one_of(str(wrong), known))
+    elif kind == "value_error":
+        findings.add(path, _shown(wrong), str(detail["ctx"]["error"]))
+    else:
+        findings.add(path, _shown(wrong), _EXPECTED.get(kind, detail["msg"].removeprefix("Input should be ")))
+
+
+def _shown(wrong: object) -> str:
+    """Render what was found, shortened."""
+    if wrong is None:
+        return "nothing"
+    text = repr(wrong)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def _leave_out(raw: dict[str, Value], detail: ErrorDetails) -> None:
+    """Take the wrong thing out of ``raw``: the value, or what lacks a required key."""
+    path = tuple(part for part in detail["loc"] if part != "[key]")
+    if detail["type"] == "missing":
+        path = path[:-1] or path
+    section = path[0]
+    if section in _STAND_INS and (len(path) == 1 or detail["type"] != "extra_forbidden"):
+        raw[str(section)] = copy.deepcopy(_STAND_INS[str(section)])
+        return
+    holder: Any = raw
+    for depth, part in enumerate(path):
+        inside = holder[part] if _has(holder, part) else None
+        if depth == len(path) - 1 or not isinstance(inside, dict | list):
+            _drop(holder, part)
+            return
+        holder = inside
+
+
+def _has(holder: Any, part: str | int) -> bool:  # noqa: ANN401  a YAML value of any shape
+    return part in holder if isinstance(holder, dict) else isinstance(part, int) and part < len(holder)
+
+
+def _drop(holder: Any, part: str | int) -> None:  # noqa: ANN401  a YAML value of any shape
+    """Remove ``part``; from a list, everything (a list with a hole would mean something else)."""
+    if isinstance(holder, dict):
+        holder.pop(part, None)
+    else:
+        holder.clear()
+
+
+def _model_at(path: Iterable[str | int]) -> type[BaseModel]:
+    """Return the model that describes the mapping at ``path``."""
+    model: type[BaseModel] = PlantDocument
+    inside: object = PlantDocument
+    for part in path:
+        if isinstance(inside, type) and issubclass(inside, BaseModel):
+            inside = _bare(inside.model_fields[str(part)].annotation)
+        else:
+            inside = _bare(get_args(inside)[-1])
+        if isinstance(inside, type) and issubclass(inside, BaseModel):
+            model = inside
+    return model
+
+
+def _bare(annotation: object) -> object:
+    """Strip Annotated and Optional from an annotation."""
+    while True:
+        parts = get_args(annotation)
+        if hasattr(annotation, "__metadata__"):
+            annotation = parts[0]
+        elif NoneType in parts:
+            annotation = next(part for part in parts if part is not NoneType)
+        else:
+            return annotation
