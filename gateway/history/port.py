@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["HistoryReader", "HistoryRows", "MinMaxRows"]
+__all__ = ["HistoryReader", "HistoryRows", "LogEntry", "LogReader", "MinMaxRows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,5 +73,34 @@ class HistoryReader(Protocol):
 
         Raises:
             HistoryError: The store cannot be read.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """A row of samples of the log. Arrays of the same length n, in order of arrival."""
+
+    position: int
+    received_ms: int
+    tag: NDArray[np.int32]
+    time_ms: NDArray[np.int64]
+    value: NDArray[np.float64]
+    quality: NDArray[np.uint8]
+    disposition: NDArray[np.uint8]
+    """`alerting.batch.Disposition`: DUPLICATE is not stored, LATE is stored and marked."""
+    recheck: NDArray[np.bool_]
+    """The sample is not newer than all earlier ones of its tag, so it may be there already (a resend)."""
+
+
+class LogReader(Protocol):
+    """Reads the log for a follower."""
+
+    def read_after(self, position: int, max_samples: int) -> tuple[Sequence[LogEntry], int]:
+        """Return rows of samples after ``position``, oldest first: at least one if there is any, together at most
+        about ``max_samples`` samples; and the position up to which nothing else is to be read (ticks are skipped).
+
+        Raises:
+            RecordsError: The log cannot be read.
         """
         ...
