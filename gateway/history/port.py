@@ -97,8 +97,11 @@ class LogReader(Protocol):
     """Reads the log for a follower."""
 
     def read_after(self, position: int, max_samples: int) -> tuple[Sequence[LogEntry], int]:
-        """Return rows of samples after ``position``, oldest first: at least one if there is any, together at most
-        about ``max_samples`` samples; and the position up to which nothing else is to be read (ticks are skipped).
+        """Return rows of samples after ``position``, oldest first.
+
+        Returns:
+            At least one row if there is any, together about ``max_samples`` samples at most; and the position up to
+            which nothing else is to be read (ticks are skipped).
 
         Raises:
             RecordsError: The log cannot be read.

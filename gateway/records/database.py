@@ -7,12 +7,12 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.errors import RecordsError
 
-__all__ = ["DATABASE_FILE", "migrate", "open_reader", "open_writer"]
+__all__ = ["DATABASE_FILE", "checkpoint", "migrate", "open_reader", "open_writer"]
 
 DATABASE_FILE = "records.sqlite"
 
@@ -84,6 +84,9 @@ def checkpoint(engine: Engine) -> tuple[int, int]:
     Returns:
         Pages in the write-ahead log, and how many of them are in the database now.
     """
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        _, pages, moved = connection.execute(text("PRAGMA wal_checkpoint(PASSIVE)")).one()
+    connection = engine.raw_connection()  # a checkpoint cannot run inside the transaction that SQLAlchemy begins
+    try:
+        _, pages, moved = connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    finally:
+        connection.close()
     return int(pages), int(moved)

@@ -1,0 +1,136 @@
+"""Constructs a gateway and runs it: the pipeline, history and housekeeping in threads, HTTP on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+
+import structlog
+import uvicorn
+
+from config.clock import Clock
+from config.contract.topics import subscriptions
+from config.plant.model import Plant
+from config.settings import GatewaySettings
+from gateway.api.app import create_api
+from gateway.errors import GatewayError
+from gateway.history.duckdb_store import HistoryStore
+from gateway.history.follower import Follower
+from gateway.ingest.mqtt import MqttTransport
+from gateway.live import Board, Hub
+from gateway.lock import own
+from gateway.pipeline import Pipeline
+from gateway.records.database import open_reader, open_writer
+from gateway.records.following import LogFollowing
+from gateway.records.keeper import keep_short
+from gateway.records.queries import Queries
+from gateway.records.writer import Records
+from gateway.threads import Crew
+
+__all__ = ["HISTORY_FILE", "run_gateway"]
+
+HISTORY_FILE = "history.duckdb"
+_GRACE_S = 1
+_JOIN_S = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: who runs the gateway decides when it stops."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def run_gateway(
+    settings: GatewaySettings,
+    plant: Plant,
+    clock: Clock,
+    stop: asyncio.Event,
+    on_ready: Callable[[str], None] = lambda _address: None,
+) -> None:
+    """Run a gateway until ``stop`` is set.
+
+    Args:
+        settings: What the operator set.
+        plant: What is watched.
+        clock: Wall and monotonic.
+        stop: Ends the gateway cleanly.
+        on_ready: Called with the address of the HTTP interface once it listens.
+
+    Raises:
+        GatewayError: It cannot start (data directory, records, HTTP address), or one of its threads failed.
+    """
+    with own(settings.data_dir), contextlib.closing(_listen(settings)) as listener:
+        writer = open_writer(settings.data_dir)
+        reader = open_reader(settings.data_dir)
+        history = HistoryStore(settings.data_dir / HISTORY_FILE)
+        board, hub = Board(), Hub()
+        following = Follower(LogFollowing(reader), history, board)
+        transport = MqttTransport(
+            settings.broker,
+            f"hazgate-{plant.site.id}-gateway",
+            subscriptions("+" if settings.foreign_sites else plant.site.id),
+            clock,
+        )
+        pipeline = Pipeline(
+            plant=plant,
+            settings=settings,
+            records=Records(writer),
+            transport=transport,
+            clock=clock,
+            board=board,
+            hub=hub,
+            history_position=history.position,
+            wake_history=following.wake,
+        )
+        api = create_api(plant, board, hub, Queries(reader), history, clock, version("hazgate"))
+        loop = asyncio.get_running_loop()
+        crew = Crew(lambda: loop.call_soon_threadsafe(stop.set))
+        server = _Server(uvicorn.Config(api, log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE_S))
+        try:
+            crew.start("pipeline", pipeline.run)
+            crew.start("history", following.run)
+            crew.start("keeper", lambda ended: keep_short(reader, ended))
+            on_ready("http://{}:{}".format(*listener.getsockname()[:2]))
+            await _serve(server, listener, stop)
+        finally:
+            crew.stop.set()
+            transport.wake()
+            following.wake()
+            late = await asyncio.to_thread(crew.join, _JOIN_S)
+            if late:
+                log.error("threads_did_not_stop", threads=late)
+            else:
+                transport.close()
+                history.close()
+                reader.dispose()
+                writer.dispose()
+    if crew.failed:
+        raise GatewayError(
+            f"the {crew.failed} thread failed; see the log above. Start the gateway again: nothing is lost"
+        )
+
+
+async def _serve(server: uvicorn.Server, listener: socket.socket, stop: asyncio.Event) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(server.serve([listener]), name="http")
+        waiting = tasks.create_task(stop.wait(), name="stop")
+        await asyncio.wait((serving, waiting), return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        server.should_exit = True
+
+
+def _listen(settings: GatewaySettings) -> socket.socket:
+    try:
+        return socket.create_server((settings.http_host, settings.http_port), backlog=128)
+    except OSError as error:
+        raise GatewayError(
+            f"cannot listen on {settings.http_host}:{settings.http_port}: {error.strerror}; "
+            "choose another address with --http"
+        ) from error

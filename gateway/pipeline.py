@@ -1,0 +1,330 @@
+"""The order of things: messages in, samples evaluated, everything kept in one transaction, then told (design 6).
+
+This is the one file that knows the order. It runs in a thread of its own; nothing it calls waits for anybody but the
+network (bounded) and the records database.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from alerting.batch import Batch, Disposition
+from alerting.engine import Engine
+from alerting.quality import assess
+from alerting.rules import Rules
+from config.clock import Clock
+from config.contract.quality import Quality
+from config.plant.model import Plant
+from config.settings import GatewaySettings
+from gateway.alarms import AlarmBook, Decided
+from gateway.errors import RecordsBusyError, RecordsError
+from gateway.ingest.acceptance import Intake, Mark, take_in
+from gateway.ingest.decode import Decoder
+from gateway.ingest.transport import Message, Transport
+from gateway.ledger import Count
+from gateway.live import AlarmNotice, Board, Hub, Values
+from gateway.outlet import FOLLOWER, Outlet
+from gateway.pace import Pace
+from gateway.records.log import Kind, LogRow, encode_samples
+from gateway.records.writer import Commit, Records
+from gateway.resume import Resumed, resume
+from gateway.tags import Rows
+
+__all__ = ["Pipeline"]
+
+_TICK_MS = 1_000
+_SKEW_MS = 2_000
+"""A source clock this far ahead of ours is shown per edge."""
+_BUSY_TRIES = 20
+_BUSY_WAIT_S = 0.25
+_RECOVER_WAIT_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Work:
+    """The state that follows from the log; thrown away and rebuilt when a commit fails."""
+
+    rows: Rows
+    rules: Rules
+    engine: Engine
+    book: AlarmBook
+    decoder: Decoder
+    outlet: Outlet
+    marks: dict[tuple[str, str], Mark]
+    position: int
+    edge_of_row: NDArray[np.int32]
+    edges: tuple[str, ...]
+
+
+class Pipeline:
+    """One gateway's pipeline, to be run in one thread.
+
+    Args:
+        plant: What is watched.
+        settings: Of the gateway.
+        records: The records database.
+        transport: Where messages come from and answers go.
+        clock: Wall and monotonic.
+        board: Where the state of the moment is shown.
+        hub: Where alarm notices go.
+        history_position: Log position that history has taken; rows beyond it are not trimmed.
+        wake_history: Called after every commit.
+    """
+
+    def __init__(  # noqa: PLR0913 - the one place where everything meets
+        self,
+        *,
+        plant: Plant,
+        settings: GatewaySettings,
+        records: Records,
+        transport: Transport,
+        clock: Clock,
+        board: Board,
+        hub: Hub,
+        history_position: Callable[[], int],
+        wake_history: Callable[[], None],
+    ) -> None:
+        self._plant = plant
+        self._settings = settings
+        self._records = records
+        self._transport = transport
+        self._clock = clock
+        self._board = board
+        self._hub = hub
+        self._history_position = history_position
+        self._wake_history = wake_history
+        self._pace = Pace(clock)
+        self._snapshot_at_s = 0.0
+        self._tick_at_s = 0.0
+        self._outlet_written = 0
+        self._trimmed = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Go round until ``stop`` is set, then leave a snapshot behind."""
+        work = self._recover(stop)
+        while work is not None and not stop.is_set():
+            try:
+                self._turn(work, stop)
+            except RecordsError as error:
+                log.error("records_failed", error=str(error))
+                self._transport.drop()
+                work = self._recover(stop)
+        if work is not None:
+            self._leave(work)
+
+    # --- one turn ----------------------------------------------------------------------------------------------
+
+    def _turn(self, work: _Work, stop: threading.Event) -> None:
+        wait_s = max(0.0, self._tick_at_s - self._clock.monotonic_s())
+        messages = self._transport.poll(wait_s)
+        received_ms = self._clock.wall_ms()
+        intake = take_in(work.decoder.read(messages), work.marks, received_ms)
+        commit = self._open_commit(intake)
+        decided = Decided()
+        if len(intake.batch.tag):
+            self._evaluate(work, intake, commit, decided)
+        ticking = self._clock.monotonic_s() >= self._tick_at_s
+        if ticking:
+            self._tick(work, commit, decided, received_ms)
+        commit.alarms, commit.events = decided.alarms, decided.events
+        if not commit.is_empty:
+            self._commit(commit, stop)
+        self._tell(work, intake, decided, messages)
+        if ticking:
+            self._show(work, received_ms)
+
+    @staticmethod
+    def _open_commit(intake: Intake) -> Commit:
+        return Commit(
+            marks=tuple(intake.marks.values()),
+            counts=intake.counts,
+            dead_letters=intake.dead_letters,
+            statuses=intake.statuses,
+            received_ms=intake.received_ms,
+        )
+
+    def _evaluate(self, work: _Work, intake: Intake, commit: Commit, decided: Decided) -> None:
+        received_ms = intake.received_ms
+        batch = replace(intake.batch, quality=assess(work.rules, intake.batch, received_ms))
+        evaluation = work.engine.evaluate(batch, received_ms)
+        self._count(work, batch, evaluation.disposition, received_ms, intake.counts)
+        work.position += 1
+        payload = encode_samples(batch, evaluation.disposition)
+        commit.log.append(LogRow(work.position, Kind.SAMPLES, received_ms, len(batch.tag), payload))
+        _extend(decided, work.book.decide(evaluation.transitions, received_ms, self._clock.wall_ms(), work.position))
+        self._pace.note(batch.time_ms, self._clock)
+
+    def _tick(self, work: _Work, commit: Commit, decided: Decided, now_ms: int) -> None:
+        transitions = work.engine.tick(now_ms)
+        work.position += 1
+        commit.log.append(LogRow(work.position, Kind.TICK, now_ms))
+        _extend(decided, work.book.decide(transitions, now_ms, self._clock.wall_ms(), work.position))
+        now_s = self._clock.monotonic_s()
+        self._tick_at_s = max(self._tick_at_s + _TICK_MS / 1000, now_s)
+        if now_s >= self._snapshot_at_s:
+            commit.snapshot = (work.position, work.engine.snapshot())
+            self._snapshot_at_s = now_s + self._settings.snapshot_every_s
+            self._trimmed = work.position
+        commit.trim_upto = min(self._trimmed, self._history_position())
+        if work.outlet.position != self._outlet_written:
+            commit.followers = {FOLLOWER: work.outlet.position}
+            self._outlet_written = work.outlet.position
+
+    def _commit(self, commit: Commit, stop: threading.Event) -> None:
+        """Commit, waiting for whoever holds the database as long as that may help.
+
+        Raises:
+            RecordsError: It did not help; nothing of this turn was kept.
+        """
+        for _ in range(_BUSY_TRIES):
+            try:
+                return self._records.commit(commit)
+            except RecordsBusyError as error:
+                log.warning("records_busy", error=str(error))
+                stop.wait(_BUSY_WAIT_S)
+        return self._records.commit(commit)
+
+    def _tell(self, work: _Work, intake: Intake, decided: Decided, messages: Sequence[Message]) -> None:
+        """Everything here is durable: say so, and hand it on."""
+        work.marks.update(intake.marks)
+        self._transport.acknowledge(messages)
+        for (edge, epoch), refused in intake.announce.items():
+            mark = work.marks.get((edge, epoch))
+            work.outlet.keep(edge, epoch, mark.upto if mark else 0, refused)
+        for alarm, happened in zip(decided.alarms, decided.events, strict=True):
+            self._hub.tell(AlarmNotice(happened["event_id"], happened["kind"], alarm))
+        work.outlet.tell(decided.alarms)
+        work.outlet.flush(self._clock.monotonic_s(), work.book.open_alarms)
+        if len(intake.batch.tag):
+            self._wake_history()
+
+    def _count(
+        self,
+        work: _Work,
+        batch: Batch,
+        disposition: NDArray[np.uint8],
+        received_ms: int,
+        counts: dict[str, Counter[Count]],
+    ) -> None:
+        edge = work.edge_of_row[batch.tag]
+        edges = len(work.edges)
+        stored = disposition != Disposition.DUPLICATE
+        columns = {
+            Count.SAMPLES_STORED: stored,
+            Count.SAMPLES_EVALUATED: stored & (disposition != Disposition.LATE),
+            Count.SAMPLES_LATE: disposition == Disposition.LATE,
+            Count.SAMPLES_DUPLICATE: ~stored,
+            Count.SAMPLES_BAD: stored & ((batch.quality & 0b11) == Quality.BAD),
+            Count.SAMPLES_SKEWED: batch.time_ms > received_ms + _SKEW_MS,
+        }
+        for name, mask in columns.items():
+            if not mask.any():
+                continue
+            for index, count in enumerate(np.bincount(edge[mask], minlength=edges)):
+                if count:
+                    counts.setdefault(work.edges[index], Counter())[name] += int(count)
+
+    def _show(self, work: _Work, now_ms: int) -> None:
+        """Put a copy of the values and the state of health on the board."""
+        engine = work.engine
+        self._board.values = Values(
+            at_ms=now_ms,
+            names=work.rows.names,
+            time_ms=engine.time_ms.copy(),
+            received_ms=engine.received_ms.copy(),
+            value=engine.value.copy(),
+            quality=engine.quality.copy(),
+            stale=engine.stale.copy(),
+        )
+        self._board.health = replace(
+            self._board.health,
+            at_ms=now_ms,
+            beat_monotonic_s=self._clock.monotonic_s(),
+            broker_connected=self._transport.connected,
+            replayed=True,
+            records_ok=True,
+            records_error="",
+            log_position=work.position,
+            **self._pace.figures(),
+        )
+
+    # --- beginning and end -------------------------------------------------------------------------------------
+
+    def _recover(self, stop: threading.Event) -> _Work | None:
+        """Build the state from the records, however long it takes them to be readable."""
+        while not stop.is_set():
+            try:
+                return self._resume()
+            except RecordsError as error:
+                log.error("records_unusable", error=str(error))
+                self._board.health = replace(
+                    self._board.health,
+                    beat_monotonic_s=self._clock.monotonic_s(),
+                    records_ok=False,
+                    records_error=str(error),
+                )
+                stop.wait(_RECOVER_WAIT_S)
+        return None
+
+    def _resume(self) -> _Work:
+        """Load, replay, and commit that a process has taken over.
+
+        Raises:
+            RecordsError: The records cannot be read or written.
+        """
+        now_ms = self._clock.wall_ms()
+        resumed = resume(self._records, self._plant, self._settings.delayed_after_ms, now_ms)
+        self._records.commit(resumed.commit)
+        work = self._work(resumed)
+        work.outlet.tell(resumed.untold)
+        for alarm, happened in zip(resumed.commit.alarms, resumed.commit.events, strict=True):
+            self._hub.tell(AlarmNotice(happened["event_id"], happened["kind"], dict(alarm)))
+        now_s = self._clock.monotonic_s()
+        self._tick_at_s = now_s + _TICK_MS / 1000
+        self._snapshot_at_s = now_s + self._settings.snapshot_every_s
+        self._trimmed = resumed.snapshot_position
+        self._outlet_written = work.outlet.position
+        self._show(work, now_ms)
+        return work
+
+    def _work(self, resumed: Resumed) -> _Work:
+        rows = Rows(resumed.names, self._plant)
+        edges = tuple(self._plant.edges)
+        numbers = {edge: number for number, edge in enumerate(edges)}
+        of_row = [numbers[self._plant.tags[name].edge] if name in self._plant.tags else 0 for name in resumed.names]
+        return _Work(
+            rows=rows,
+            rules=resumed.rules,
+            engine=resumed.engine,
+            book=resumed.book,
+            decoder=Decoder(self._plant.site.id, rows),
+            outlet=Outlet(self._transport, self._plant, resumed.told_upto),
+            marks=dict(resumed.marks),
+            position=resumed.position,
+            edge_of_row=np.array(of_row, np.int32),
+            edges=edges,
+        )
+
+    def _leave(self, work: _Work) -> None:
+        """Leave a snapshot, so that the next start has nothing to replay."""
+        commit = Commit(received_ms=self._clock.wall_ms(), snapshot=(work.position, work.engine.snapshot()))
+        if work.outlet.position != self._outlet_written:
+            commit.followers = {FOLLOWER: work.outlet.position}
+        try:
+            self._records.commit(commit)
+        except RecordsError as error:
+            log.warning("no_last_snapshot", error=str(error))  # the log holds everything; the start takes longer
+
+
+def _extend(decided: Decided, more: Decided) -> None:
+    decided.alarms += more.alarms
+    decided.events += more.events

@@ -1,0 +1,75 @@
+"""Reading the log behind the pipeline, for those who follow it with a position of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from alerting.batch import Disposition
+from config.contract.quality import Quality, Reason, pack
+from gateway.errors import RecordsError
+from gateway.history.port import LogEntry
+from gateway.records.log import Kind, LogRow, decode_samples
+from gateway.records.schema import log
+
+__all__ = ["LogFollowing"]
+
+_ROWS = 200
+_CLOCK_SUSPECT = pack(Quality.BAD, Reason.CLOCK_SUSPECT)
+
+
+class LogFollowing:
+    """A `gateway.history.port.LogReader` on the records database.
+
+    Args:
+        engine: From `gateway.records.database.open_reader`.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def read_after(self, position: int, max_samples: int) -> tuple[Sequence[LogEntry], int]:
+        """Return rows of samples after ``position``, and the position up to which nothing else is to be read.
+
+        Raises:
+            RecordsError: The log cannot be read.
+        """
+        entries: list[LogEntry] = []
+        samples = 0
+        for row in self._rows(position):
+            if entries and samples + row.samples > max_samples:
+                break
+            position = row.position
+            if row.kind is Kind.SAMPLES:
+                samples += row.samples
+                entries.append(_entry(row))
+        return entries, position
+
+    def _rows(self, position: int) -> list[LogRow]:
+        statement = select(log).where(log.c.position > position).order_by(log.c.position).limit(_ROWS)
+        try:
+            with self._engine.begin() as connection:
+                return [
+                    LogRow(row.position, Kind(row.kind), row.received_ms, row.samples, row.payload)
+                    for row in connection.execute(statement)
+                ]
+        except SQLAlchemyError as error:
+            raise RecordsError(f"reading the log after {position}: {error}") from error
+
+
+def _entry(row: LogRow) -> LogEntry:
+    batch, disposition = decode_samples(row.payload)
+    recheck = disposition == Disposition.LATE
+    return LogEntry(
+        position=row.position,
+        received_ms=row.received_ms,
+        tag=batch.tag,
+        time_ms=batch.time_ms,
+        value=batch.value,
+        quality=batch.quality,
+        disposition=disposition,
+        recheck=recheck | (batch.quality == np.uint8(_CLOCK_SUSPECT)),
+    )

@@ -1,0 +1,129 @@
+"""How a pipeline begins: last snapshot, then the tail of the log, gives the state the last process had, bit for bit.
+
+The engine is a pure function of (rules, snapshot, log), so a replay repeats decisions without recording them again.
+When the plant file has changed in between, what the change did to open alarms is recorded as events of this start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from alerting.engine import Engine
+from alerting.errors import SnapshotError
+from alerting.rules import Rules, compile_rules
+from config.plant.model import CONDITIONS, Condition, Plant
+from gateway.alarms import AlarmBook
+from gateway.ingest.acceptance import Mark
+from gateway.outlet import FOLLOWER
+from gateway.records.log import Kind, LogRow, decode_samples
+from gateway.records.writer import Commit, Records, Stored
+from gateway.tags import assign_rows
+
+__all__ = ["Resumed", "resume"]
+
+_REPLAY_ROWS = 500
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Resumed:
+    """Everything a pipeline goes on with, and the commit that says so (to be made before anything else)."""
+
+    names: tuple[str, ...]
+    rules: Rules
+    engine: Engine
+    book: AlarmBook
+    marks: Mapping[tuple[str, str], Mark]
+    position: int
+    snapshot_position: int
+    told_upto: int
+    """Alarm events up to here are on the broker."""
+    untold: list[dict[str, Any]]
+    """Alarms with later events."""
+    commit: Commit = field(default_factory=Commit)
+
+
+def resume(records: Records, plant: Plant, delayed_after_ms: int, now_ms: int) -> Resumed:
+    """Rebuild the state and take over.
+
+    Args:
+        records: The records database.
+        plant: The plant as it is now.
+        delayed_after_ms: See `gateway.alarms.AlarmBook`.
+        now_ms: Gateway clock.
+
+    Raises:
+        RecordsError: The records cannot be read, or hold a log that does not fit together.
+    """
+    stored = records.load()
+    names = assign_rows(stored.names, plant)
+    rules = compile_rules(plant, names)
+    engine = _restore(rules, stored)
+    snapshot_position = stored.snapshot[0] if stored.snapshot else 0
+    replayed = _replay(records, engine, snapshot_position)
+    book = AlarmBook(plant, names, stored.open_alarms, stored.event_id, delayed_after_ms)
+    position = stored.position + 1
+    engine.start(now_ms)
+    decided = book.reconcile(_active(engine, names), now_ms, position)
+    told_upto = stored.followers.get(FOLLOWER, 0)
+    log.info("resumed", position=position, replayed_rows=replayed, open_alarms=len(book.open_alarms))
+    return Resumed(
+        names=names,
+        rules=rules,
+        engine=engine,
+        book=book,
+        marks=stored.marks,
+        position=position,
+        snapshot_position=snapshot_position,
+        told_upto=told_upto,
+        untold=records.alarms_since(told_upto),
+        commit=Commit(
+            log=[LogRow(position, Kind.START, now_ms)],
+            names={row: name for row, name in enumerate(names) if row >= len(stored.names)},
+            received_ms=now_ms,
+            alarms=decided.alarms,
+            events=decided.events,
+        ),
+    )
+
+
+def _restore(rules: Rules, stored: Stored) -> Engine:
+    if stored.snapshot is None:
+        return Engine(rules)
+    try:
+        return Engine.restore(rules, stored.snapshot[1])
+    except SnapshotError as error:
+        log.warning("snapshot_of_other_rules", error=str(error))
+        engine, _ = Engine.restore_changed(rules, stored.snapshot[1])
+        return engine
+
+
+def _replay(records: Records, engine: Engine, position: int) -> int:
+    """Let the engine see again what it saw after ``position``; returns the number of rows."""
+    count = 0
+    while rows := records.rows_after(position, _REPLAY_ROWS):
+        for row in rows:
+            match row.kind:
+                case Kind.SAMPLES:
+                    engine.evaluate(decode_samples(row.payload)[0], row.received_ms)
+                case Kind.TICK:
+                    engine.tick(row.received_ms)
+                case Kind.START:
+                    engine.start(row.received_ms)
+        position = rows[-1].position
+        count += len(rows)
+    return count
+
+
+def _active(engine: Engine, names: tuple[str, ...]) -> dict[tuple[str, Condition], int]:
+    """Return the onset of every alarm the engine holds active, by tag and condition."""
+    conditions, rows = engine.active.nonzero()
+    return {
+        (names[row], CONDITIONS[condition]): int(engine.onset_ms[condition, row])
+        for condition, row in zip(conditions.tolist(), rows.tolist(), strict=True)
+    }

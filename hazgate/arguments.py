@@ -1,0 +1,59 @@
+"""What several commands take: a plant file, addresses; wrong ones end with one sentence and exit 2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Never
+
+import typer
+
+from config.errors import PlantError
+from config.plant.load import DEMO_PLANT, load_plant
+from config.plant.model import Plant
+from config.settings import BrokerAddress
+
+__all__ = ["PlantFile", "broker_address", "http_address", "plant_path", "read_plant", "wrong_use"]
+
+PlantFile = Annotated[str, typer.Option("--plant", help="Plant file (YAML); `demo` is the one shipped.")]
+
+_MAX_PORT = 65_535
+
+
+def wrong_use(sentence: str) -> Never:
+    """End with exit 2 and one sentence."""
+    typer.echo(f"hazgate: {sentence}", err=True)
+    raise typer.Exit(2)
+
+
+def plant_path(name: str) -> Path:
+    """Return the file meant by ``name``: a path, or ``demo`` for the demo plant."""
+    return DEMO_PLANT if name == "demo" else Path(name)
+
+
+def read_plant(name: str) -> Plant:
+    """Read a plant file; every problem in it is printed with file and line, then exit 2."""
+    path = plant_path(name)
+    if not path.is_file():
+        wrong_use(f"plant file {name}: not found; give a YAML file or `demo`")
+    try:
+        return load_plant(path)
+    except PlantError as error:
+        for problem in error.problems:
+            typer.echo(str(problem), err=True)
+        raise typer.Exit(2) from error
+
+
+def broker_address(text: str) -> BrokerAddress:
+    """Read a broker address; a wrong one ends with exit 2."""
+    try:
+        return BrokerAddress.parse(text)
+    except ValueError as error:
+        wrong_use(str(error))
+
+
+def http_address(text: str) -> tuple[str, int]:
+    """Read ``host:port``; a wrong one ends with exit 2."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > _MAX_PORT:
+        wrong_use(f"address {text!r}: expected host:port, such as 127.0.0.1:8080")
+    return host, int(port)
