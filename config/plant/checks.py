@@ -6,16 +6,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from config.chemicals import Chemical, is_cas
-from config.contract.topics import ROOT, is_edge_id, is_tag_name
+from config.contract.topics import is_edge_id, is_tag_name
 from config.plant.document import PlantDocument
 from config.plant.findings import Findings, one_of
 from config.plant.model import VesselKind
 from config.plant.yaml_lines import Path, Value
 
-__all__ = ["References", "check_topic"]
+__all__ = ["References"]
 
 _NAMED_SECTIONS = ("hazard_units", "vessels", "edges", "vehicles", "templates")
-_LONGEST_TOPIC = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +50,9 @@ class References:
         if not is_cas(cas):
             self.findings.add(path, f"{cas!r}", "a CAS number such as 67-56-1, with its check digit")
         else:
-            near = one_of(cas, self.chemicals).split("? ")[0] + "? " if "? " in one_of(cas, self.chemicals) else ""
-            self.findings.add(path, f"unknown substance {cas}", f"{near}a CAS number of the chemical catalogue")
+            self.findings.add(
+                path, f"unknown substance {cas}", "a substance of the chemical catalogue (config/chemicals.yaml)"
+            )
         return False
 
     def check_sections(self, document: PlantDocument) -> None:
@@ -100,13 +100,3 @@ class References:
                 self.findings.add((*path, "hazard_unit"), f"{vessel.hazard_unit!r}", "none for a truck tank")
             else:
                 self.known("hazard_units", vessel.hazard_unit, (*path, "hazard_unit"))
-
-
-def check_topic(topic: str, path: Path, findings: Findings) -> None:
-    """Check that a plant-side topic is one that a sensor can publish to."""
-    if any(sign in topic for sign in "+#\0"):
-        findings.add(path, f"{topic!r}", "one topic without the wildcards + and #")
-    elif topic.startswith(("$", f"{ROOT}/")) or topic == ROOT:
-        findings.add(path, f"{topic!r}", f"a topic of the plant: not below $ and not below {ROOT}/")
-    elif len(topic.encode()) > _LONGEST_TOPIC:
-        findings.add(path, f"a topic of {len(topic.encode())} bytes", f"at most {_LONGEST_TOPIC} bytes")

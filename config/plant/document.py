@@ -218,7 +218,7 @@ class SourceDocument(_Document):
     quality_path: Keys | None = None
     """To 0 good, 1 uncertain, 2 bad; default: good."""
     current_loop: StrictBool | None = None
-    """The number is a loop current in mA; 4-20 mA spans the tag's range and NAMUR NE 43 applies."""
+    """The reading is a loop current in mA: 4-20 mA span the tag's range and NAMUR NE 43 applies."""
     scale: Number | None = None
     offset: Number | None = None
     """Reading = number x scale + offset, then in `unit`."""
