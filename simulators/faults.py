@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from config.plant.model import SourceFormat, Tag
+from config.plant.model import Tag
 from simulators.instruments import Instrument
 
 __all__ = ["Channel", "Fault", "FaultKind", "Reading", "cannot_carry"]
@@ -67,13 +67,8 @@ class Reading:
 
 def cannot_carry(tag: Tag, kind: FaultKind) -> str:
     """Say why a tag cannot show a fault; empty when it can."""
-    source = tag.source
-    if source is None:
-        return ""
-    if kind in _NEED_TIME and not source.time_path:
-        return "its source sends no time (time_path), so the receiver cannot notice"
-    if kind is FaultKind.FAULT_CURRENT and source.format is SourceFormat.NUMBER and not source.current_loop:
-        return "its source is a plain number without a current loop and cannot say that it is bad"
+    if kind in _NEED_TIME and tag.source is not None and not tag.source.time_path:
+        return "its source sends no time (time_path), so a receiver cannot tell"
     return ""
 
 

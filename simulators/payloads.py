@@ -54,12 +54,12 @@ class Message:
 class TagEncoder:
     """Turns readings of one tag into the numbers of its source."""
 
-    def __init__(self, tag: Tag, site: str) -> None:
+    def __init__(self, tag: Tag, plant: Plant) -> None:
         self.tag = tag
         self.source = tag.source
-        self.topic = tag.source.topic if tag.source else point_topic(site, tag.edge, tag.name)
+        self.topic = tag.source.topic if tag.source else point_topic(plant.site.id, tag.edge, tag.name)
         self.qos = tag.source.qos if tag.source else 1
-        self._conversion = _conversion(tag)
+        self._conversion = _conversion(tag, plant)
         self.json = tag.source is not None and tag.source.format is SourceFormat.JSON
         if self.json and tag.source and not tag.source.path and (tag.source.time_path or tag.source.quality_path):
             message = f"tag {tag.name}: a JSON payload that is only the value has no room for time or quality"
@@ -68,17 +68,15 @@ class TagEncoder:
     def number(self, reading: Reading) -> float | None:
         """Return what stands in the payload for the value."""
         source = self.source
-        if reading.current_ma is not None:
-            return reading.current_ma
-        if reading.value is None or source is None:
+        if source is None:
             return reading.value
         if source.current_loop:
-            return round(4.0 + 16.0 * (reading.value - self.tag.range_low) / self._span, _LOOP_DIGITS)
+            return self._loop_number(source, reading)
+        if reading.value is None:
+            return None
         if self._conversion is IDENTITY and source.scale == 1.0 and source.offset == 0.0:
             return reading.value
-        raw = (self._conversion.from_canonical(reading.value) - source.offset) / source.scale
-        short = float(f"{raw:.{_RAW_DIGITS}g}")
-        return short if self.value(short) == reading.value else raw
+        return self._shortest((self._conversion.from_canonical(reading.value) - source.offset) / source.scale)
 
     def value(self, number: float) -> float:
         """Return the canonical value a number of the payload stands for (a fault current stands for none)."""
@@ -86,7 +84,8 @@ class TagEncoder:
         if source is None:
             return number
         if source.current_loop:
-            return self.tag.range_low + (number - 4.0) / 16.0 * self._span
+            current_ma = number * source.scale + source.offset
+            return self.tag.range_low + (current_ma - 4.0) / 16.0 * self._span
         return self._conversion.to_canonical(number * source.scale + source.offset)
 
     def sample(self, reading: Reading, start_ms: int) -> Sample:
@@ -95,6 +94,20 @@ class TagEncoder:
         value = None if number is None or reading.current_ma is not None else self.value(number)
         failed = reading.current_ma is not None or number is None
         return Sample(self.tag.name, start_ms + reading.time_ms, value, 2 if failed else reading.quality)
+
+    def _loop_number(self, source: Source, reading: Reading) -> float | None:
+        """Return the number that stands for a loop current."""
+        current_ma = reading.current_ma
+        if current_ma is None:
+            if reading.value is None:
+                return None
+            current_ma = round(4.0 + 16.0 * (reading.value - self.tag.range_low) / self._span, _LOOP_DIGITS)
+        return (current_ma - source.offset) / source.scale
+
+    def _shortest(self, number: float) -> float:
+        """Return the number with fewer digits where they say the same value."""
+        short = float(f"{number:.{_RAW_DIGITS}g}")
+        return short if self.value(short) == self.value(number) else number
 
     @property
     def _span(self) -> float:
@@ -107,7 +120,7 @@ def encoders(plant: Plant) -> dict[str, TagEncoder]:
     Raises:
         EncodingError: A source that cannot carry its tag, or tags that cannot share a topic.
     """
-    made = {name: TagEncoder(tag, plant.site.id) for name, tag in plant.tags.items()}
+    made = {name: TagEncoder(tag, plant) for name, tag in plant.tags.items()}
     first: dict[str, TagEncoder] = {}
     for one in made.values():
         other = first.setdefault(one.topic, one)
@@ -124,7 +137,8 @@ def encode_payload(parts: Sequence[tuple[TagEncoder, Reading]], start_ms: int) -
     if source is None:
         return encode(Point(reading.value, start_ms + reading.time_ms, reading.quality))
     if not encoder.json:
-        return repr(encoder.number(reading)).encode()
+        number = encoder.number(reading)
+        return b"nan" if number is None else repr(number).encode()
     root: dict[str, Json] = {}
     for one, part in parts:
         if one.source is None or not one.source.path:
@@ -141,12 +155,13 @@ def _shares(encoder: TagEncoder) -> bool:
     return encoder.json and encoder.source is not None and bool(encoder.source.path)
 
 
-def _conversion(tag: Tag) -> Conversion:
-    source: Source | None = tag.source
+def _conversion(tag: Tag, plant: Plant) -> Conversion:
+    source = tag.source
     if source is None or source.current_loop:
         return IDENTITY
     chemical = load_chemicals().get(tag.cas)
-    return conversion(source.unit, tag.quantity, chemical.substance() if chemical else None)
+    substance = chemical.substance(plant.lel_table, plant.reference_air) if chemical else None
+    return conversion(source.unit, tag.quantity, substance)
 
 
 def _put(root: dict[str, Json], path: Sequence[str], value: Json) -> None:

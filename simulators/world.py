@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from config.chemicals import load_chemicals
 from config.plant.model import Condition, InstrumentKind, Plant, Tag, Vessel
-from config.units import Quantity, conversion
+from config.units import Conversion, Quantity, conversion
 from simulators.instruments import Response
 from simulators.physics.gas import Cloud, Leak, parts_per_million
 from simulators.physics.rng import branch
@@ -32,16 +32,15 @@ _ROUND_DEG = 0.02
 class _Plume:
     """One release and the detectors that are made for its gas."""
 
-    def __init__(self, release: ReleasePart, detectors: Sequence[Tag], scenario: Scenario) -> None:
+    def __init__(self, release: ReleasePart, detectors: Sequence[Tag], stability: str, plant: Plant) -> None:
         self.release = release
         leak = Leak(release.x_m, release.y_m, release.z_m, release.rate_kg_s, release.start_s, release.duration_s)
-        self.cloud = Cloud(leak, scenario.weather.stability)
-        self.rows = [row for row, tag in enumerate(detectors) if tag.cas == release.cas]
+        self.cloud = Cloud(leak, stability)
+        gas = substance_of(release.cas)
+        self.rows = [row for row, tag in enumerate(detectors) if substance_of(tag.cas) is gas]
         self._places = np.array([_place(detectors[row]) for row in self.rows]).reshape(-1, 3)
-        self._molar_mass = substance_of(release.cas).molar_mass_g_mol
-        chemical = load_chemicals().get(release.cas)
-        gas = chemical.substance() if chemical else None
-        self._scales = [conversion("ppm", detectors[row].quantity, gas) for row in self.rows]
+        self._molar_mass = gas.molar_mass_g_mol
+        self._scales = [_from_ppm(detectors[row], plant) for row in self.rows]
 
     def shown(self) -> list[float]:
         """Return what each of ``rows`` breathes now, in its canonical unit."""
@@ -62,7 +61,8 @@ class World:
         self._loads = {key: self._load(key) for key in plant.vehicles}
         self.trucks = {key: self._truck(key) for key in plant.vehicles}
         self._detectors = [tag for tag in plant.tags.values() if tag.kind is InstrumentKind.GAS_DETECTOR]
-        self._plumes = [_Plume(release, self._detectors, scenario) for release in scenario.releases]
+        stability = scenario.weather.stability
+        self._plumes = [_Plume(release, self._detectors, stability, plant) for release in scenario.releases]
         combustible = scenario.combustible_t90_s
         t90_s = [
             combustible if t.quantity is Quantity.COMBUSTIBLE_GAS else scenario.toxic_t90_s for t in self._detectors
@@ -209,3 +209,10 @@ def _place(tag: Tag) -> tuple[float, float, float]:
     if tag.position is None:
         return math.inf, math.inf, 0.0
     return tag.position.x_m, tag.position.y_m, tag.position.z_m
+
+
+def _from_ppm(tag: Tag, plant: Plant) -> Conversion:
+    """Return the conversion from ppm of the gas a detector is calibrated with to its canonical unit."""
+    chemical = load_chemicals().get(tag.cas)
+    gas = chemical.substance(plant.lel_table, plant.reference_air) if chemical else None
+    return conversion("ppm", tag.quantity, gas)

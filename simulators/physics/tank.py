@@ -10,6 +10,8 @@ from simulators.physics.vessels import Shape, fraction_at, height_at
 
 __all__ = ["Line", "Tank"]
 
+_BLANKET_KPA = 0.6
+"""What a nitrogen blanket holds in a tank that is not under its own vapour pressure."""
 _BREATHING_KPA_PER_M3_H = 0.0005
 """Back pressure of a breathing valve per m³/h of vapour it has to let out."""
 
@@ -97,11 +99,11 @@ class Tank:
 
     @property
     def pressure_kpa(self) -> float:
-        """Gauge pressure of the vapour space: its own vapour pressure, or what breathing makes of it."""
+        """Gauge pressure of the vapour space: its own vapour pressure, or a blanket and what breathing adds."""
         if self.substance.liquefied:
             return max(self.substance.vapour_kpa(self.temperature_c) - ATMOSPHERE_KPA, 0.0)
         net_m3_h = 3600.0 * (self.fill.rate_m3_s - self.drain.rate_m3_s)
-        return 0.2 + _BREATHING_KPA_PER_M3_H * net_m3_h
+        return _BLANKET_KPA + _BREATHING_KPA_PER_M3_H * net_m3_h
 
     @property
     def drain_t_h(self) -> float:
