@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
@@ -45,15 +45,6 @@ class Batch:
     def __len__(self) -> int:
         """Return the number of samples."""
         return len(self.tag)
-
-    def take(self, positions: NDArray[np.intp]) -> Batch:
-        """Return the samples at ``positions``, in that order."""
-        return Batch(
-            self.tag[positions],
-            self.time_ms[positions],
-            self.value[positions],
-            self.quality[positions],
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,9 +96,10 @@ class Transitions:
         some = [part for part in parts if len(part)]
         if not some:
             return _NONE
-        columns = {field.name: np.concatenate([getattr(part, field.name) for part in some]) for field in fields(cls)}
-        order = np.lexsort((columns["condition"], columns["tag"], columns["time_ms"]))
-        return cls(**{name: column[order] for name, column in columns.items()})
+        columns = [np.concatenate([getattr(part, name) for part in some]) for name in cls.__slots__]
+        whole = cls(*columns)
+        order = np.lexsort((whole.condition, whole.tag, whole.time_ms))
+        return cls(*(column[order] for column in columns))
 
 
 _NONE = Transitions(

@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from alerting.batch import Batch
 from alerting.quality import is_bad
-from alerting.rules import BAD_PV, HIGHS, LIMITS, Rules
+from alerting.rules import BAD_PV, HIGHS, LIMITS, SIGNS, Rules
+from alerting.samples import Samples
 from config.contract.quality import Quality, Reason, pack
 
 __all__ = ["BETWEEN", "FROZEN", "OFF", "ON", "SAMPLED", "classify"]
@@ -26,28 +26,28 @@ FROZEN: Final = 3
 SAMPLED: Final = (*LIMITS, BAD_PV)
 """Conditions that samples decide, in the order of the rows of `classify`."""
 
-_OVER_RANGE: Final = pack(Quality.BAD, Reason.OVER_RANGE)
-_UNDER_RANGE: Final = pack(Quality.BAD, Reason.UNDER_RANGE)
+_BEYOND: Final = np.array(
+    [[pack(Quality.BAD, Reason.OVER_RANGE if limit in HIGHS else Reason.UNDER_RANGE)] for limit in LIMITS], np.uint8
+)
+"""Bad quality that says on which side the value is: it can raise a limit on that side."""
 
 
-def classify(rules: Rules, samples: Batch) -> NDArray[np.uint8]:
+def classify(rules: Rules, samples: Samples) -> NDArray[np.uint8]:
     """Say what each sample means to each condition of `SAMPLED`.
 
     Returns:
         [len(SAMPLED), n]: OFF, ON, BETWEEN or FROZEN each; BETWEEN where the condition is disabled.
     """
-    tag, value = samples.tag, samples.value
-    bad = is_bad(samples.quality)
-    any_bad = bool(bad.any())
+    row, bad = samples.row, is_bad(samples.quality)
+    y = SIGNS * samples.value
+    holds = y >= rules.raise_at.take(row, axis=1)
+    over = y < rules.clear_at.take(row, axis=1)
     classes = np.empty((len(SAMPLED), len(samples)), np.uint8)
-    for row, condition in enumerate(LIMITS):
-        raise_at, clear_at = rules.raise_at[condition][tag], rules.clear_at[condition][tag]
-        high = condition in HIGHS
-        holds = value >= raise_at if high else value <= raise_at
-        over = value < clear_at if high else value > clear_at
-        classes[row] = np.where(holds, ON, np.where(over, OFF, BETWEEN))
-        if any_bad:
-            beyond = samples.quality == (_OVER_RANGE if high else _UNDER_RANGE)
-            classes[row][bad & ~(holds & beyond)] = FROZEN
-    classes[len(LIMITS)] = np.where(rules.enabled[BAD_PV][tag], np.where(bad, ON, OFF), BETWEEN)
+    limits = classes[:-1]
+    limits[...] = BETWEEN
+    limits[over] = OFF
+    limits[holds] = ON
+    if bad.any():
+        limits[bad & ~(holds & (samples.quality == _BEYOND))] = FROZEN
+    classes[-1] = np.where(rules.enabled[BAD_PV].take(row), bad, BETWEEN)
     return classes

@@ -11,20 +11,21 @@ then the samples of the batch.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alerting.batch import Batch, Change, Transitions
+from alerting.batch import Change, Transitions
 from alerting.classes import BETWEEN, FROZEN, OFF, ON, SAMPLED, classify
-from alerting.quality import CLOCK_SUSPECT
 from alerting.rules import Rules
+from alerting.samples import Samples
 from alerting.segments import first_of_runs, running_max
 from alerting.state import COUNTING, IDLE, SUSPENDED, State
 
 __all__ = ["advance", "mature"]
 
+G = TypeVar("G", bound=np.generic)
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
@@ -34,7 +35,7 @@ _NO_DELAY: Final = 1 << 62
 """The delay after which a run of BETWEEN samples would change something: never."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Lanes:
     """The lanes in which something can change, and where their elements lie."""
 
@@ -46,25 +47,29 @@ class _Lanes:
     """Position of the carried element; the samples follow it."""
     end: Ints
     """Position of the last sample."""
+    of: Ints
+    """[element]: the lane it belongs to."""
+    active: Bools
+    """As carried in; so are the next two."""
+    pending: NDArray[np.uint8]
+    onset_ms: Ints
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Elements:
     """The elements of all lanes, one after the other."""
 
-    lane: Ints
     kind: NDArray[np.uint8]
     """Class, filled forward over FROZEN."""
     frozen: Bools
     time_ms: Ints
-    """Effective time."""
     span_ms: Ints
     """For how long the element adds time to its run."""
     value: NDArray[np.float64]
     quality: NDArray[np.uint8]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Runs:
     """The run each element belongs to."""
 
@@ -76,7 +81,7 @@ class _Runs:
     """After how much held time the run qualifies."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Changes:
     """Where alarms are raised and cleared; alternating within a lane."""
 
@@ -89,118 +94,140 @@ class _Changes:
     time_ms: Ints
 
 
-def advance(rules: Rules, state: State, samples: Batch, received_ms: int) -> Transitions:
+def advance(rules: Rules, state: State, samples: Samples) -> Transitions:
     """Move the conditions of some tags over their samples of one batch.
 
     Args:
         rules: The rules in force.
         state: Changed in place: ``busy`` and the tables of conditions.
         samples: All evaluated samples of these tags, sorted by tag, in order of arrival within a tag.
-        received_ms: Gateway clock; the effective time of samples whose clock is suspect.
 
     Returns:
         The transitions.
     """
     classes = classify(rules, samples)
-    starts = np.flatnonzero(first_of_runs(samples.tag))
-    rows = samples.tag[starts].astype(np.int64)
-    touched = np.logical_or.reduceat(classes == ON, starts, axis=1)
-    touched |= state.active[_SAMPLED[:, None], rows] | (state.pending[_SAMPLED[:, None], rows] != IDLE)
+    starts = np.flatnonzero(first_of_runs(samples.row))
+    rows = samples.row.take(starts)
+    touched = _alive(state, _cells(rules, rows))
+    touched |= np.logical_or.reduceat(classes == ON, starts, axis=1)
     which, group = np.nonzero(touched)
     if not len(which):
         return Transitions.empty()
-    counts = np.diff(starts, append=len(samples))[group]
-    lanes = _lay_out(rules.count, _SAMPLED[which], rows[group], counts)
-    source = np.arange(lanes.end[-1] + 1) + np.repeat(starts[group] - lanes.start - 1, counts + 1)
+    counts = np.empty_like(starts)
+    np.subtract(starts[1:], starts[:-1], out=counts[:-1])
+    counts[-1] = len(samples) - starts[-1]
+    lanes = _lanes(rules, state, _SAMPLED.take(which), rows.take(group), counts.take(group))
+    source = np.arange(lanes.end[-1] + 1)
+    source += (starts.take(group) - lanes.start - 1).take(lanes.of)
     source[lanes.start] += 1  # the carried element: overwritten with the state
-    kind = classes.reshape(-1)[np.repeat(which * len(samples), counts + 1) + source]
-    elements = _elements(rules, state, lanes, samples.take(source), kind, received_ms)
+    kind = classes.reshape(-1).take((which * len(samples)).take(lanes.of) + source)
+    elements = _elements(rules, state, lanes, samples.take(source), kind)
     runs = _runs(rules, state, lanes, elements)
     changes = _changes(state, lanes, elements, runs)
-    transitions = _tell(rules, lanes, elements, changes)
     _settle(state, lanes, elements, runs, changes)
     state.busy[rows] = False
     state.busy[lanes.row[_alive(state, lanes.cell)]] = True
-    return transitions
+    return _tell(rules, lanes, elements, changes)
 
 
-def _lay_out(rows: int, condition: Ints, row: Ints, samples: Ints) -> _Lanes:
+def _cells(rules: Rules, rows: Ints) -> Ints:
+    """Return where the conditions that samples decide lie in the flattened tables, [len(SAMPLED), len(rows)]."""
+    return _SAMPLED[:, None] * rules.count + rows
+
+
+def _alive(state: State, cells: Ints) -> Bools:
+    """Say which cells are active or have a run on its way."""
+    alive: Bools = state.pending.take(cells) != IDLE
+    alive |= state.active.take(cells)
+    return alive
+
+
+def _lanes(rules: Rules, state: State, condition: Ints, row: Ints, samples: Ints) -> _Lanes:
     """Give each lane its place: one carried element, then its samples."""
     end = np.cumsum(samples + 1)
-    return _Lanes(condition, row, condition * rows + row, end - samples - 1, end - 1)
+    cell = condition * rules.count + row
+    return _Lanes(
+        condition=condition,
+        row=row,
+        cell=cell,
+        start=end - samples - 1,
+        end=end - 1,
+        of=np.repeat(np.arange(len(row)), samples + 1),
+        active=state.active.take(cell),
+        pending=state.pending.take(cell),
+        onset_ms=state.onset_ms.take(cell),
+    )
 
 
-def _elements(
-    rules: Rules, state: State, lanes: _Lanes, taken: Batch, kind: NDArray[np.uint8], received_ms: int
-) -> _Elements:
+def _elements(rules: Rules, state: State, lanes: _Lanes, taken: Samples, kind: NDArray[np.uint8]) -> _Elements:
     """Put the carried elements in front of the samples and measure for how long each one adds time."""
-    start = lanes.start
-    lane = np.repeat(np.arange(len(start)), lanes.end - start + 1)
-    pending = state.pending.reshape(-1)[lanes.cell]
-    active = state.active.reshape(-1)[lanes.cell]
+    start, end, row = lanes.start, lanes.end, lanes.row
     time_ms, value, quality = taken.time_ms, taken.value, taken.quality
-    suspect = quality == CLOCK_SUSPECT
-    if suspect.any():
-        time_ms = np.where(suspect, received_ms, time_ms)
-    time_ms[start] = state.last_ms(lanes.row)
-    value[start], quality[start] = state.value[lanes.row], state.quality[lanes.row]
-    kind[start] = np.where(pending == IDLE, BETWEEN, np.where(active, OFF, ON))
+    time_ms[start] = state.last_ms(row)
+    value[start] = state.value.take(row)
+    quality[start] = state.quality.take(row)
+    kind[start] = np.where(lanes.pending == IDLE, BETWEEN, np.where(lanes.active, OFF, ON))
 
-    span_ms = np.diff(time_ms, append=0)
-    np.clip(span_ms, 0, rules.hold_ms[lanes.row][lane], out=span_ms)
-    span_ms[lanes.end] = 0
+    span_ms = np.empty_like(time_ms)
+    np.subtract(time_ms[1:], time_ms[:-1], out=span_ms[:-1])
+    span_ms[end] = 0
+    np.minimum(span_ms, rules.hold_ms.take(taken.row), out=span_ms)
+    np.maximum(span_ms, 0, out=span_ms)
+    span_ms[start[lanes.pending != COUNTING]] = 0
     frozen = kind == FROZEN
     if frozen.any():
         span_ms[frozen] = 0
-        kind = kind[np.maximum.accumulate(np.where(frozen, 0, np.arange(len(kind))))]
-    span_ms[start[pending != COUNTING]] = 0
-    return _Elements(lane, kind, frozen, time_ms, span_ms, value, quality)
+        kind = kind.take(np.maximum.accumulate(np.where(frozen, 0, np.arange(len(kind)))))
+    return _Elements(kind, frozen, time_ms, span_ms, value, quality)
 
 
 def _runs(rules: Rules, state: State, lanes: _Lanes, elements: _Elements) -> _Runs:
     """Find the runs, the time held in each so far, and what it takes to qualify."""
     begins = first_of_runs(elements.kind)
     begins[lanes.start] = True
-    first = np.maximum.accumulate(np.where(begins, np.arange(len(begins)), 0))
-    before = np.cumsum(elements.span_ms) - elements.span_ms
+    first = np.flatnonzero(begins).take(np.cumsum(begins) - 1)
+    before = np.cumsum(elements.span_ms)
+    before -= elements.span_ms
     base = before.copy()
-    base[lanes.start] -= state.held_ms.reshape(-1)[lanes.cell]
+    base[lanes.start] -= state.held_ms.take(lanes.cell)
     delays = np.empty((len(lanes.cell), 3), np.int64)
-    delays[:, OFF] = rules.off_delay_ms.reshape(-1)[lanes.cell]
-    delays[:, ON] = rules.on_delay_ms.reshape(-1)[lanes.cell]
+    delays[:, OFF] = rules.off_delay_ms.take(lanes.cell)
+    delays[:, ON] = rules.on_delay_ms.take(lanes.cell)
     delays[:, BETWEEN] = _NO_DELAY
-    return _Runs(first, before - base[first], delays.reshape(-1)[elements.lane * 3 + elements.kind])
+    return _Runs(first, before - base.take(first), delays.take(lanes.of * 3 + elements.kind))
 
 
 def _changes(state: State, lanes: _Lanes, elements: _Elements, runs: _Runs) -> _Changes:
     """Find where a run qualifies and says something new."""
-    enough = runs.held_ms + elements.span_ms >= runs.delay_ms
-    already = np.zeros_like(enough)
-    np.logical_and(enough[:-1], runs.first[1:] == runs.first[:-1], out=already[1:])
-    at = np.flatnonzero(enough & ~already)
-    lane, raised = elements.lane[at], elements.kind[at] == ON
-    before = np.roll(raised, 1)
-    first = first_of_runs(lane)
-    before[first] = state.active.reshape(-1)[lanes.cell[lane[first]]]
-    new = raised != before
+    at = np.flatnonzero(runs.held_ms + elements.span_ms >= runs.delay_ms)
+    at = at[first_of_runs(runs.first.take(at))]
+    lane, raised = lanes.of.take(at), elements.kind.take(at) == ON
+    new = raised != _before(raised, lane, lanes.active)
     at, lane, raised = at[new], lane[new], raised[new]
 
     first = first_of_runs(lane)
-    cell = lanes.cell[lane]
-    time_ms = elements.time_ms[at] + runs.delay_ms[at] - runs.held_ms[at]
-    time_ms[first] = np.maximum(time_ms[first], state.changed_ms.reshape(-1)[cell[first]])
+    time_ms = elements.time_ms.take(at) + runs.delay_ms.take(at) - runs.held_ms.take(at)
+    time_ms[first] = np.maximum(time_ms[first], state.changed_ms.take(lanes.cell.take(lane[first])))
     if (time_ms[1:] < time_ms[:-1])[~first[1:]].any():
         time_ms = running_max(np.cumsum(first) - 1, time_ms)
-    onset_ms = _run_onset(state, lanes, elements, runs, at)
-    ends = ~raised
-    onset_ms[ends] = np.where(first, state.onset_ms.reshape(-1)[cell], np.roll(onset_ms, 1))[ends]
+    begun_ms = _run_onset(lanes, elements, runs, at)
+    onset_ms = np.where(raised, begun_ms, _before(begun_ms, lane, lanes.onset_ms))
     return _Changes(at, lane, raised, onset_ms, time_ms)
 
 
-def _run_onset(state: State, lanes: _Lanes, elements: _Elements, runs: _Runs, at: Ints) -> Ints:
+def _before(values: NDArray[G], lane: Ints, carried: NDArray[G]) -> NDArray[G]:
+    """Return for each value the one before it in its lane; for the first the one carried into the lane."""
+    before = np.empty_like(values)
+    before[1:] = values[:-1]
+    first = first_of_runs(lane)
+    before[first] = carried.take(lane[first])
+    return before
+
+
+def _run_onset(lanes: _Lanes, elements: _Elements, runs: _Runs, at: Ints) -> Ints:
     """Return when the runs of the elements ``at`` began; a carried run knows its onset itself."""
-    lane, first = elements.lane[at], runs.first[at]
-    return np.where(first == lanes.start[lane], state.onset_ms.reshape(-1)[lanes.cell[lane]], elements.time_ms[first])
+    lane, first = lanes.of.take(at), runs.first.take(at)
+    return np.where(first == lanes.start.take(lane), lanes.onset_ms.take(lane), elements.time_ms.take(first))
 
 
 def _tell(rules: Rules, lanes: _Lanes, elements: _Elements, changes: _Changes) -> Transitions:
@@ -213,32 +240,23 @@ def _tell(rules: Rules, lanes: _Lanes, elements: _Elements, changes: _Changes) -
         time_ms=changes.time_ms,
         value=elements.value[changes.at],
         quality=elements.quality[changes.at],
-        limit=rules.limit.reshape(-1)[lanes.cell[changes.lane]],
+        limit=rules.limit.take(lanes.cell.take(changes.lane)),
     )
 
 
 def _settle(state: State, lanes: _Lanes, elements: _Elements, runs: _Runs, changes: _Changes) -> None:
     """Write back what each lane carries on from its last sample."""
     cell, end = lanes.cell, lanes.end
-    active = state.active.reshape(-1)[cell]
+    active, onset_ms = lanes.active.copy(), lanes.onset_ms.copy()
     active[changes.lane] = changes.raised  # the last change of a lane stays
-    kind = elements.kind[end]
-    pending = np.where(active, kind == OFF, kind == ON)
-    onset_ms = np.where(active, state.onset_ms.reshape(-1)[cell], 0)
     onset_ms[changes.lane] = changes.onset_ms
-    onset_ms[~active] = np.where(pending, _run_onset(state, lanes, elements, runs, end), 0)[~active]
+    pending = elements.kind.take(end) == np.where(active, OFF, ON)
+    begun_ms = np.where(pending, _run_onset(lanes, elements, runs, end), 0)
     state.active.reshape(-1)[cell] = active
-    state.pending.reshape(-1)[cell] = np.where(pending, np.where(elements.frozen[end], SUSPENDED, COUNTING), IDLE)
-    state.onset_ms.reshape(-1)[cell] = onset_ms
-    state.held_ms.reshape(-1)[cell] = np.where(pending, runs.held_ms[end], 0)
-    state.changed_ms.reshape(-1)[cell[changes.lane]] = changes.time_ms
-
-
-def _alive(state: State, cell: Ints) -> Bools:
-    """Say which cells are active or have a run on its way."""
-    alive: Bools = state.active.reshape(-1)[cell]
-    alive |= state.pending.reshape(-1)[cell] != IDLE
-    return alive
+    state.onset_ms.reshape(-1)[cell] = np.where(active, onset_ms, begun_ms)
+    state.held_ms.reshape(-1)[cell] = np.where(pending, runs.held_ms.take(end), 0)
+    state.pending.reshape(-1)[cell] = np.where(pending, np.where(elements.frozen.take(end), SUSPENDED, COUNTING), IDLE)
+    state.changed_ms.reshape(-1)[cell.take(changes.lane)] = changes.time_ms
 
 
 def mature(rules: Rules, state: State, now_ms: int) -> Transitions:
@@ -254,30 +272,31 @@ def mature(rules: Rules, state: State, now_ms: int) -> Transitions:
         The transitions, at the instants at which the delays were over.
     """
     rows = np.flatnonzero(state.busy)
-    if not len(rows):
+    cells = _cells(rules, rows)
+    which, group = np.nonzero(state.pending.take(cells) == COUNTING)
+    cell, row = cells[which, group], rows.take(group)
+    active = state.active.take(cell)
+    left_ms = np.where(active, rules.off_delay_ms.take(cell), rules.on_delay_ms.take(cell))
+    left_ms -= state.held_ms.take(cell)
+    due = left_ms <= np.minimum(now_ms - state.heard_ms.take(row), rules.hold_ms.take(row))
+    if not due.any():
         return Transitions.empty()
-    which, group = np.nonzero(state.pending[_SAMPLED[:, None], rows] == COUNTING)
-    cell, row = _SAMPLED[which] * rules.count + rows[group], rows[group]
-    active = state.active.reshape(-1)[cell]
-    delay_ms = np.where(active, rules.off_delay_ms.reshape(-1)[cell], rules.on_delay_ms.reshape(-1)[cell])
-    left_ms = delay_ms - state.held_ms.reshape(-1)[cell]
-    due = left_ms <= np.minimum(now_ms - state.heard_ms[row], rules.hold_ms[row])
     cell, row, left_ms, active = cell[due], row[due], left_ms[due], active[due]
-    time_ms = np.maximum(state.last_ms(row) + left_ms, state.changed_ms.reshape(-1)[cell])
+    time_ms = np.maximum(state.last_ms(row) + left_ms, state.changed_ms.take(cell))
     transitions = Transitions(
         tag=row.astype(np.int32),
         condition=(cell // rules.count).astype(np.uint8),
         change=np.where(active, np.uint8(Change.CLEARED), np.uint8(Change.RAISED)),
-        onset_ms=state.onset_ms.reshape(-1)[cell],
+        onset_ms=state.onset_ms.take(cell),
         time_ms=time_ms,
-        value=state.value[row],
-        quality=state.quality[row],
-        limit=rules.limit.reshape(-1)[cell],
+        value=state.value.take(row),
+        quality=state.quality.take(row),
+        limit=rules.limit.take(cell),
     )
     state.active.reshape(-1)[cell] = ~active
     state.pending.reshape(-1)[cell] = IDLE
     state.held_ms.reshape(-1)[cell] = 0
     state.changed_ms.reshape(-1)[cell] = time_ms
     state.onset_ms.reshape(-1)[cell[active]] = 0
-    state.busy[row] = _alive(state, _SAMPLED[:, None] * rules.count + row).any(axis=0)
+    state.busy[row] = _alive(state, _cells(rules, row)).any(axis=0)
     return transitions

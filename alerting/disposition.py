@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from alerting.batch import Batch, Disposition
+from alerting.batch import Disposition
 from alerting.quality import CLOCK_SUSPECT
+from alerting.samples import Samples
 from alerting.segments import first_of_runs, order_by, running_max
 from alerting.state import State
 
 __all__ = ["dispositions"]
 
 
-def dispositions(state: State, batch: Batch) -> NDArray[np.uint8]:
+def dispositions(state: State, samples: Samples) -> NDArray[np.uint8]:
     """Say what becomes of each sample, taken in order of arrival.
 
     LATE: older than the clock of its tag. DUPLICATE: of the same source time and value (NaN equals NaN) as the last
@@ -22,46 +23,46 @@ def dispositions(state: State, batch: Batch) -> NDArray[np.uint8]:
     Returns:
         n bytes, a `Disposition` each.
     """
-    if _all_newer(state, batch):
-        return np.zeros(len(batch), np.uint8)
-    order = order_by(batch.tag)
-    sample = batch.take(order)
-    trusted = sample.quality != CLOCK_SUSPECT
-    first = first_of_runs(sample.tag)
-    clock_ms = np.where(trusted, sample.time_ms, -1)
-    clock_ms[first] = np.maximum(clock_ms[first], state.clock_ms[sample.tag[first]])
-    late = trusted & (sample.time_ms < running_max(np.cumsum(first) - 1, clock_ms))
+    if _all_newer(state, samples):
+        return np.zeros(len(samples), np.uint8)
+    order = order_by(samples.row)
+    sample = samples.take(order)
+    first = first_of_runs(sample.row)
+    clock_ms = np.where(sample.suspect, -1, sample.time_ms)
+    clock_ms[first] = np.maximum(clock_ms[first], state.clock_ms[sample.row[first]])
+    late = ~sample.suspect & (sample.time_ms < running_max(np.cumsum(first) - 1, clock_ms))
 
     timely = np.flatnonzero(~late)
-    again = trusted[timely] & _repeats(state, sample.take(timely))
     verdict = np.where(late, np.uint8(Disposition.LATE), np.uint8(Disposition.EVALUATED))
-    verdict[timely[again]] = Disposition.DUPLICATE
+    verdict[timely[_repeats(state, sample.take(timely))]] = Disposition.DUPLICATE
     disposition = np.empty_like(verdict)
     disposition[order] = verdict
     return disposition
 
 
-def _all_newer(state: State, batch: Batch) -> bool:
+def _all_newer(state: State, samples: Samples) -> bool:
     """Say whether every sample is trusted and newer than all before it of its tag (the common case)."""
-    if (batch.quality == CLOCK_SUSPECT).any() or (batch.time_ms <= state.clock_ms[batch.tag]).any():
+    row, time_ms = samples.row, samples.time_ms
+    if samples.suspect.any() or (time_ms <= state.clock_ms.take(row)).any():
         return False
-    if (batch.tag[1:] > batch.tag[:-1]).all():
+    if (row[1:] > row[:-1]).all():
         return True
-    order = order_by(batch.tag)
-    tag, time_ms = batch.tag[order], batch.time_ms[order]
-    return bool(((tag[1:] != tag[:-1]) | (time_ms[1:] > time_ms[:-1])).all())
+    order = order_by(row)
+    row, time_ms = row.take(order), time_ms.take(order)
+    return bool(((row[1:] != row[:-1]) | (time_ms[1:] > time_ms[:-1])).all())
 
 
-def _repeats(state: State, sample: Batch) -> NDArray[np.bool_]:
+def _repeats(state: State, sample: Samples) -> NDArray[np.bool_]:
     """Say which samples repeat time and value of the one before them (sorted by tag, none late).
 
     The one before may be a duplicate itself: then it stands for the evaluated sample it repeats.
     """
-    first = first_of_runs(sample.tag)
-    row = sample.tag[first]
-    time_ms, value, quality = np.roll(sample.time_ms, 1), np.roll(sample.value, 1), np.roll(sample.quality, 1)
-    time_ms[first], value[first], quality[first] = state.clock_ms[row], state.value[row], state.quality[row]
+    first = first_of_runs(sample.row)
+    row = sample.row[first]
+    time_ms, value, suspect = np.roll(sample.time_ms, 1), np.roll(sample.value, 1), np.roll(sample.suspect, 1)
+    time_ms[first], value[first] = state.clock_ms[row], state.value[row]
+    suspect[first] = state.quality[row] == CLOCK_SUSPECT
     same: NDArray[np.bool_] = (value == sample.value) | (np.isnan(value) & np.isnan(sample.value))
     same &= time_ms == sample.time_ms
-    same &= quality != CLOCK_SUSPECT
+    same &= ~(suspect | sample.suspect)
     return same

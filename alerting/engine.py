@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from alerting.batch import Batch, Disposition, Evaluation, Transitions
 from alerting.delays import advance, mature
 from alerting.disposition import dispositions
-from alerting.quality import CLOCK_SUSPECT, is_bad
+from alerting.quality import is_bad
 from alerting.rules import Rules
+from alerting.samples import Samples
 from alerting.segments import order_by
 from alerting.silence import break_silence, count_from, notice_silence
 from alerting.snapshot import Reset, pack_state, unpack_state, unpack_unchanged
@@ -88,52 +89,55 @@ class Engine:
         """
         if not len(batch):
             return Evaluation(np.empty(0, np.uint8), Transitions.empty())
-        disposition = dispositions(self._state, batch)
+        samples = Samples.of(batch, received_ms)
+        disposition = dispositions(self._state, samples)
         if disposition.any():
-            batch = batch.take(np.flatnonzero(disposition == Disposition.EVALUATED))
-        return Evaluation(disposition, self._take(batch, received_ms))
+            samples = samples.take(np.flatnonzero(disposition == Disposition.EVALUATED))
+        return Evaluation(disposition, self._take(samples, received_ms))
 
     def tick(self, now_ms: int) -> Transitions:
         """Let the gateway clock reach ``now_ms``: delays run out, silences become too long."""
         matured = mature(self._rules, self._state, now_ms)
         return Transitions.concat([matured, notice_silence(self._rules, self._state, now_ms)])
 
-    def _take(self, batch: Batch, received_ms: int) -> Transitions:
-        rules, state, tag = self._rules, self._state, batch.tag
+    def _take(self, samples: Samples, received_ms: int) -> Transitions:
+        rules, state, row = self._rules, self._state, samples.row
         parts: list[Transitions] = []
-        stale = state.stale[tag]
+        stale = state.stale.take(row)
         if stale.any():
-            parts.append(break_silence(rules, state, batch.take(np.flatnonzero(stale)), received_ms))
-        stirred = state.busy[tag] | is_bad(batch.quality)
-        stirred |= ~((batch.value > rules.calm_low[tag]) & (batch.value < rules.calm_high[tag]))
+            parts.append(break_silence(rules, state, samples.take(np.flatnonzero(stale)), received_ms))
+        calm = samples.value > rules.calm_low.take(row)
+        calm &= samples.value < rules.calm_high.take(row)
+        stirred = state.busy.take(row)
+        stirred |= ~calm
+        stirred |= is_bad(samples.quality)
         if stirred.any():
-            parts.append(advance(rules, state, self._all_of(batch, tag[stirred]), received_ms))
-        self._note(batch, received_ms)
+            parts.append(advance(rules, state, self._all_of(samples, row[stirred])))
+        self._note(samples, received_ms)
         return Transitions.concat(parts)
 
-    def _all_of(self, batch: Batch, rows: NDArray[np.int32]) -> Batch:
+    def _all_of(self, samples: Samples, rows: NDArray[np.int64]) -> Samples:
         """Return every sample of the tags in ``rows``, sorted by tag."""
         self._marked[rows] = True
-        positions = np.flatnonzero(self._marked[batch.tag])
+        positions = np.flatnonzero(self._marked.take(samples.row))
         self._marked[rows] = False
-        tag = batch.tag[positions]
-        if (tag[1:] < tag[:-1]).any():
-            positions = positions[order_by(tag)]
-        return batch.take(positions)
+        row = samples.row.take(positions)
+        if (row[1:] < row[:-1]).any():
+            positions = positions.take(order_by(row))
+        return samples.take(positions)
 
-    def _note(self, batch: Batch, received_ms: int) -> None:
+    def _note(self, samples: Samples, received_ms: int) -> None:
         """Remember the last sample of each tag (of a repeated index, numpy keeps the last assignment)."""
-        state, tag = self._state, batch.tag
-        state.value[tag] = batch.value
-        state.quality[tag] = batch.quality
-        state.received_ms[tag] = received_ms
-        state.heard_ms[tag] = received_ms
+        state, row, suspect = self._state, samples.row, samples.suspect
+        state.value[row] = samples.value
+        state.quality[row] = samples.quality
+        state.received_ms[row] = received_ms
+        state.heard_ms[row] = received_ms
         state.latest_ms = max(state.latest_ms, received_ms)
-        trusted = batch.quality != CLOCK_SUSPECT
-        if trusted.all():
-            state.clock_ms[tag] = batch.time_ms
+        if suspect.any():
+            state.clock_ms[row[~suspect]] = samples.time_ms[~suspect]
         else:
-            state.clock_ms[tag[trusted]] = batch.time_ms[trusted]
+            state.clock_ms[row] = samples.time_ms
 
     @property
     def rules(self) -> Rules:

@@ -46,9 +46,9 @@ def assess(rules: Rules, batch: Batch, received_ms: int) -> NDArray[np.uint8]:
     Returns:
         n bytes; the batch's own array when nothing had to be changed.
     """
-    value, quality = batch.value, batch.quality
-    over = value > rules.ceiling[batch.tag]
-    under = value < rules.floor[batch.tag]
+    value, quality, row = batch.value, batch.quality, batch.tag.astype(np.int64)
+    over = value > rules.ceiling.take(row)
+    under = value < rules.floor.take(row)
     finite = np.isfinite(value)
     suspect = batch.time_ms > received_ms + CLOCK_AHEAD_MS
     if finite.all() and not (over.any() or under.any() or suspect.any()):

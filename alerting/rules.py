@@ -20,6 +20,7 @@ __all__ = [
     "LOWS",
     "SATURATION_ABOVE",
     "SATURATION_BELOW",
+    "SIGNS",
     "STALE",
     "Rules",
     "compile_rules",
@@ -28,6 +29,8 @@ __all__ = [
 HIGHS: Final = (CONDITIONS.index(Condition.HH), CONDITIONS.index(Condition.H))
 LOWS: Final = (CONDITIONS.index(Condition.L), CONDITIONS.index(Condition.LL))
 LIMITS: Final = HIGHS + LOWS
+SIGNS: Final = np.array([[1.0 if limit in HIGHS else -1.0] for limit in LIMITS])
+"""[len(LIMITS), 1]: turns lows into highs: y = value for highs, -value for lows."""
 STALE: Final = CONDITIONS.index(Condition.STALE)
 BAD_PV: Final = CONDITIONS.index(Condition.BAD_PV)
 
@@ -70,9 +73,9 @@ class Rules:
     range_high: NDArray[np.float64]
 
     raise_at: NDArray[np.float64] = field(init=False)
-    """[condition, row]: the limit where the condition is an enabled limit, else NaN."""
+    """[len(LIMITS), row]: where y begins to hold, NaN when disabled; y is the value times `SIGNS`."""
     clear_at: NDArray[np.float64] = field(init=False)
-    """[condition, row]: the limit moved by the deadband towards normal; NaN as above."""
+    """[len(LIMITS), row]: below this y is over; NaN when disabled."""
     calm_low: NDArray[np.float64] = field(init=False)
     """[row]: between these two, exclusive, no limit condition holds."""
     calm_high: NDArray[np.float64] = field(init=False)
@@ -111,15 +114,11 @@ class Rules:
         return digest.hexdigest()
 
     def _derive_thresholds(self) -> None:
-        raise_at = np.full(self.limit.shape, np.nan)
-        raise_at[LIMITS, :] = np.where(self.enabled[LIMITS, :], self.limit[LIMITS, :], np.nan)
-        clear_at = np.full(self.limit.shape, np.nan)
-        clear_at[HIGHS, :] = raise_at[HIGHS, :] - self.deadband[HIGHS, :]
-        clear_at[LOWS, :] = raise_at[LOWS, :] + self.deadband[LOWS, :]
+        raise_at = SIGNS * np.where(self.enabled[LIMITS, :], self.limit[LIMITS, :], np.nan)
         self._set("raise_at", raise_at)
-        self._set("clear_at", clear_at)
-        self._set("calm_low", np.fmax.reduce(raise_at[LOWS, :], axis=0, initial=-np.inf))
-        self._set("calm_high", np.fmin.reduce(raise_at[HIGHS, :], axis=0, initial=np.inf))
+        self._set("clear_at", raise_at - self.deadband[LIMITS, :])
+        self._set("calm_low", -np.fmin.reduce(raise_at[len(HIGHS) :], axis=0, initial=np.inf))
+        self._set("calm_high", np.fmin.reduce(raise_at[: len(HIGHS)], axis=0, initial=np.inf))
 
     def _set(self, name: str, array: NDArray[np.generic]) -> None:
         array.setflags(write=False)

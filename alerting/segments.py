@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 __all__ = ["first_of_runs", "order_by", "running_max"]
 
 
-def order_by(rows: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Return the stable order that sorts ``rows`` (all >= 0).
+def order_by(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the stable order that sorts ``rows`` (at least 0, below 2**31).
 
     Row and position in one number sort several times faster than a stable argsort.
     """
-    key = rows.astype(np.int64) << 32
+    key = rows << 32
     key |= np.arange(len(rows))
     key.sort()
     key &= 0xFFFF_FFFF

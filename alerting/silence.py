@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from alerting.batch import Batch, Change, Transitions
+from alerting.batch import Change, Transitions
 from alerting.rules import STALE, Rules
+from alerting.samples import Samples
 from alerting.state import State
 
 __all__ = ["break_silence", "count_from", "notice_silence"]
@@ -47,7 +48,7 @@ def notice_silence(rules: Rules, state: State, now_ms: int) -> Transitions:
     return _tell(rules, rows, Change.RAISED, onset_ms, time_ms, (state.value[rows], state.quality[rows]))
 
 
-def break_silence(rules: Rules, state: State, samples: Batch, received_ms: int) -> Transitions:
+def break_silence(rules: Rules, state: State, samples: Samples, received_ms: int) -> Transitions:
     """Say that stale tags have been heard again.
 
     Args:
@@ -59,7 +60,7 @@ def break_silence(rules: Rules, state: State, samples: Batch, received_ms: int) 
     Returns:
         A CLEARED for each of the tags whose STALE alarm was active.
     """
-    rows, first = np.unique(samples.tag, return_index=True)
+    rows, first = np.unique(samples.row, return_index=True)
     state.stale[rows] = False
     active = state.active[STALE][rows]
     rows, first = rows[active], first[active]

@@ -79,8 +79,7 @@ class State:
             latest_ms=NEVER_MS,
         )
 
-    def last_ms(self, rows: NDArray[np.integer]) -> NDArray[np.int64]:
+    def last_ms(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the effective time of the last evaluated sample of each row."""
-        suspect = self.quality[rows] == CLOCK_SUSPECT
-        last_ms: NDArray[np.int64] = np.where(suspect, self.received_ms[rows], self.clock_ms[rows])
-        return last_ms
+        suspect = self.quality.take(rows) == CLOCK_SUSPECT
+        return np.where(suspect, self.received_ms.take(rows), self.clock_ms.take(rows))
