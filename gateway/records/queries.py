@@ -107,7 +107,8 @@ class Queries:
     Every method raises `RecordsBusyError` when the database is locked and `RecordsError` when it cannot be read.
 
     Args:
-        engine: Should hand out connections that cannot write; this class only ever reads.
+        engine: Of `gateway.records.database.open_reader`: its connections cannot write, and in one transaction they
+            see one moment.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -202,10 +203,6 @@ class Queries:
         """Open a transaction in which all statements see the same moment."""
         try:
             with self._engine.connect() as connection:
-                if connection.dialect.name == "sqlite":
-                    connection.exec_driver_sql("BEGIN")  # the driver opens no transaction for a SELECT by itself
-                else:
-                    connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901  # the same connection, told once
                 yield connection
         except OperationalError as error:
             kind = RecordsBusyError if "locked" in str(error.orig) else RecordsError

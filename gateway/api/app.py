@@ -1,0 +1,106 @@
+"""The HTTP application: puts endpoints, stream, live page and error documents together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import Depends, FastAPI
+
+from config.clock import Clock
+from config.plant.model import Plant
+from gateway.api import alarms, operations, page, stream, tags
+from gateway.api.context import Context
+from gateway.api.feed import Feed, Source
+from gateway.api.headers import SafetyHeaders
+from gateway.api.metrics import metrics_registry
+from gateway.api.parameters import refuse_unknown
+from gateway.api.problems import Problem, install_problems
+from gateway.history.port import HistoryReader
+from gateway.live import Board, Hub
+from gateway.records.queries import Queries
+
+__all__ = ["create_api"]
+
+_DESCRIPTION = (
+    "Readings, alarms and the state of an IoT monitoring gateway for major hazard sources. "
+    "The gateway monitors; it is no safety function. All times are UTC epoch milliseconds. "
+    "Every error is a problem document (RFC 9457)."
+)
+
+
+def create_api(
+    plant: Plant,
+    board: Board,
+    hub: Hub,
+    queries: Queries,
+    history: HistoryReader,
+    clock: Clock,
+    software_version: str,
+) -> FastAPI:
+    """Return the application. It starts and stops nothing but its own stream."""
+    feed = Feed(Source(plant, board, hub, queries, clock, software_version))
+    context = Context(plant, board, queries, history, clock, software_version, feed)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(feed.run(), name="stream feed")
+            yield
+            feed.stop()
+
+    app = FastAPI(
+        title="HazGate",
+        version=software_version,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        dependencies=[Depends(refuse_unknown)],
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.context = context
+    app.state.metrics = metrics_registry(context)
+    for part in (operations, tags, alarms, stream, page):
+        app.include_router(part.router)
+    page.mount_static(app)
+    install_problems(app)
+    app.add_middleware(SafetyHeaders)
+    _complete_openapi(app)
+    return app
+
+
+def _complete_openapi(app: FastAPI) -> None:
+    """Make the OpenAPI document complete and true where FastAPI leaves it short."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            _complete(plain())
+        return plain()
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the documented way to extend the document
+
+
+def _complete(document: dict[str, Any]) -> None:
+    """Add the problem document, and correct what is said of parameters and of the stream."""
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    document["components"]["schemas"].update(problem.pop("$defs"), Problem=problem)
+    for operations in document["paths"].values():
+        for parameter in operations["get"].get("parameters", ()):
+            _left_out_is_not_null(parameter["schema"])
+    # FastAPI holds every answer that is not JSON for a string; the events have a schema of their own.
+    stream_answer = document["paths"]["/api/v1/stream"]["get"]["responses"]["200"]
+    stream_answer["content"]["text/event-stream"]["schema"].pop("type", None)
+
+
+def _left_out_is_not_null(schema: dict[str, Any]) -> None:
+    """Take ``null`` from a parameter's types: it may be left out, but there is no way to write null in a query."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    if len(kinds) == 1:
+        del schema["anyOf"]
+        schema.update(kinds[0])
+    elif kinds:
+        schema["anyOf"] = kinds

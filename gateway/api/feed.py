@@ -1,0 +1,312 @@
+"""The stream: one feed makes every event once and hands it to all clients, none of which can hold up another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import structlog
+from anyio import CapacityLimiter, to_thread
+
+from config.clock import Clock
+from config.plant.model import Plant
+from gateway.api.live_models import (
+    AlarmEvent,
+    EdgeItem,
+    HealthView,
+    ResetEvent,
+    SnapshotEvent,
+    TickEvent,
+    TierCounts,
+)
+from gateway.api.live_views import changed_rows, edge_items, health_view, tier_counts, values_event
+from gateway.api.mailbox import Chunk, Mailbox, encode_event
+from gateway.api.views import alarm_item
+from gateway.errors import RecordsError
+from gateway.live import AlarmNotice, Board, Hub, Values
+from gateway.records.queries import Queries, Told
+
+__all__ = ["ACTIVE_LIMIT", "CLEARED_LIMIT", "MAX_CLIENTS", "Feed", "Source"]
+
+BEAT_S = 1.0
+INCOMING_NOTICES = 10_000
+"""Notices the pipeline may hand over before the event loop gets round to them."""
+RESUME_EVENTS = 1000
+"""A client that missed more is given a snapshot: quicker to send, and to take in."""
+ACTIVE_LIMIT = 1000
+CLEARED_LIMIT = 20
+MAX_CLIENTS = 200
+RETRY = b"retry: 2000\n\n"
+
+T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the feed takes its facts from."""
+
+    plant: Plant
+    board: Board
+    hub: Hub
+    queries: Queries
+    clock: Clock
+    software_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class _LookedUp:
+    """What ticks take from the records."""
+
+    active_by_tier: TierCounts
+    edges: tuple[EdgeItem, ...]
+
+
+class Feed:
+    """Follows the hub and the board, and feeds every open stream.
+
+    The pipeline's thread only appends to a bounded deque and wakes the loop (`_hear`). Everything else happens on the
+    loop, except reading the records, which has its own few threads.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._clients: set[Mailbox] = set()
+        self._incoming: deque[AlarmNotice] = deque()
+        self._missed = False
+        self._woken = False
+        self._heard = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping = asyncio.Event()
+        self._threads = CapacityLimiter(4)
+        self._values: Values | None = None
+        self._last_event_id = 0
+        self._looked_up: _LookedUp | None = None
+        self.overflows = 0
+        """How often a client's queue was given up."""
+        self.failures = 0
+        """How often a round failed and was left out."""
+
+    @property
+    def clients(self) -> int:
+        """Open streams."""
+        return len(self._clients)
+
+    @property
+    def running(self) -> bool:
+        """Streams can be opened."""
+        return self._loop is not None and not self._stopping.is_set()
+
+    def health(self) -> HealthView:
+        """Return how the gateway is doing now."""
+        source = self._source
+        return health_view(source.board, source.clock, source.software_version, self.clients)
+
+    async def run(self) -> None:
+        """Feed until `stop`."""
+        self._loop = asyncio.get_running_loop()
+        end_listening = self._source.hub.listen(self._hear)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for round_ in (self._pass_on, self._beat, self._look_up):
+                    tasks.create_task(self._supervise(round_), name=f"stream {round_.__name__}")
+        finally:
+            end_listening()
+            self.stop()
+
+    def stop(self) -> None:
+        """End every stream, and the feed. Call it on the event loop's thread."""
+        self._stopping.set()
+        self._heard.set()
+        for client in self._clients:
+            client.wake.set()
+
+    async def stream(self, last_event_id: int | None) -> AsyncIterator[bytes]:
+        """Yield the events of one client, beginning behind ``last_event_id`` or with a snapshot."""
+        client = Mailbox()
+        self._clients.add(client)
+        try:
+            yield RETRY
+            begin = self._snapshot(client) if last_event_id is None else self._resume(client, last_event_id)
+            async for data in begin:
+                yield data
+            while not self._stopping.is_set():
+                await client.wake.wait()
+                client.wake.clear()
+                if client.overflowed:
+                    async for data in self._restart(client, "overflow"):
+                        yield data
+                while client.queue and not self._stopping.is_set():
+                    yield client.queue.popleft().data
+        except RecordsError as error:
+            _log.warning("stream_records_unavailable", error=str(error))
+            yield encode_event("reset", ResetEvent(reason="records_unavailable"))
+        finally:
+            self._clients.discard(client)
+
+    async def _restart(
+        self, client: Mailbox, reason: Literal["overflow", "too_far_behind", "unknown_event_id"]
+    ) -> AsyncIterator[bytes]:
+        yield encode_event("reset", ResetEvent(reason=reason))
+        async for data in self._snapshot(client):
+            yield data
+
+    async def _snapshot(self, client: Mailbox) -> AsyncIterator[bytes]:
+        """Yield everything as it is now. What happens meanwhile is queued behind it."""
+        client.overflowed = False
+        event_id, at_ms, data = await self._threaded(self._make_snapshot)
+        self._last_event_id = max(self._last_event_id, event_id)
+        client.forget(event_id, at_ms)
+        yield data
+
+    async def _resume(self, client: Mailbox, event_id: int) -> AsyncIterator[bytes]:
+        """Yield the alarm events behind ``event_id`` and all values."""
+        last, missed = await self._threaded(lambda: self._missed_after(event_id))
+        if event_id > last or len(missed) > RESUME_EVENTS:
+            async for data in self._restart(client, "unknown_event_id" if event_id > last else "too_far_behind"):
+                yield data
+            return
+        self._last_event_id = max(self._last_event_id, last)
+        for one in missed:
+            yield self._told(one)
+        values = self._source.board.values
+        now_ms = self._source.clock.wall_ms()
+        yield encode_event("values", values_event(values, None, self._source.plant, now_ms))
+        sent = missed[-1].event["event_id"] if missed else event_id
+        client.forget(sent, -1 if values is None else values.at_ms)
+
+    def _missed_after(self, event_id: int) -> tuple[int, list[Told]]:
+        queries = self._source.queries
+        return queries.last_event_id(), queries.events_after(event_id, RESUME_EVENTS + 1)
+
+    def _make_snapshot(self) -> tuple[int, int, bytes]:
+        """Return the snapshot with its reach: latest event id, and gateway clock of the values."""
+        source = self._source
+        values = source.board.values
+        current = source.queries.current(ACTIVE_LIMIT, CLEARED_LIMIT)
+        now_ms = source.clock.wall_ms()
+        snapshot = SnapshotEvent(
+            at_ms=now_ms,
+            last_event_id=current.last_event_id,
+            alarms=tuple(alarm_item(row, source.plant) for row in current.active),
+            active_by_tier=tier_counts(current.active_by_tier),
+            cleared=tuple(alarm_item(row, source.plant) for row in current.cleared),
+            values=values_event(values, None, source.plant, now_ms),
+            edges=edge_items(source.plant, source.queries.edges(), values),
+            health=self.health(),
+        )
+        data = encode_event("snapshot", snapshot, current.last_event_id)
+        return current.last_event_id, -1 if values is None else values.at_ms, data
+
+    def _hear(self, notice: AlarmNotice) -> None:
+        """Take a notice on the pipeline's thread: returns at once, never raises."""
+        if len(self._incoming) < INCOMING_NOTICES:
+            self._incoming.append(notice)
+        else:
+            self._missed = True
+        # The loop lowers the flag before it looks at the deque, so no notice is left without a wake-up.
+        if not self._woken and self._loop is not None:
+            self._woken = True
+            with suppress(RuntimeError):  # the loop has been closed: nobody is listening any more
+                self._loop.call_soon_threadsafe(self._heard.set)
+
+    async def _pass_on(self) -> None:
+        """Hand notices to every client."""
+        await self._heard.wait()
+        self._heard.clear()
+        self._woken = False
+        while self._incoming:
+            notice = self._incoming.popleft()
+            self._last_event_id = max(self._last_event_id, notice.event_id)
+            if self._clients:
+                self._offer(Chunk("alarm", notice.event_id, self._noticed(notice)))
+        if self._missed:
+            self._missed = False
+            self._give_up_all()
+
+    def _noticed(self, notice: AlarmNotice) -> bytes:
+        event = AlarmEvent.model_validate(
+            {
+                "event_id": notice.event_id,
+                "kind": notice.kind,
+                "alarm": alarm_item(notice.alarm, self._source.plant),
+            }
+        )
+        return encode_event("alarm", event, notice.event_id)
+
+    def _told(self, one: Told) -> bytes:
+        return self._noticed(AlarmNotice(one.event["event_id"], one.event["kind"], one.alarm))
+
+    def _offer(self, chunk: Chunk) -> None:
+        for client in self._clients:
+            if not client.offer(chunk):
+                self.overflows += 1
+
+    def _give_up_all(self) -> None:
+        for client in self._clients:
+            client.give_up()
+            self.overflows += 1
+
+    async def _supervise(self, round_: Callable[[], Awaitable[None]]) -> None:
+        """Repeat one of the feed's rounds. One that fails is logged and counted, and every client starts afresh."""
+        while not self._stopping.is_set():
+            try:
+                await round_()
+            except Exception:  # noqa: BLE001  # the supervisor: whatever it is, the streams must go on
+                self.failures += 1
+                _log.exception("stream_round_failed", round=round_.__name__)
+                self._give_up_all()
+                await self._pause()
+
+    async def _pause(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), BEAT_S)
+
+    async def _beat(self) -> None:
+        """Send the values that changed, and the tick."""
+        source, values, before = self._source, self._source.board.values, self._values
+        self._values = values
+        if self._clients:
+            if values is not None and values is not before:
+                changes = await self._threaded(lambda: _changes(values, before, source.plant))
+                if changes is not None:
+                    self._offer(Chunk("values", values.at_ms, changes))
+            looked_up = self._looked_up
+            tick = TickEvent(
+                at_ms=source.clock.wall_ms(),
+                last_event_id=self._last_event_id,
+                active_by_tier=None if looked_up is None else looked_up.active_by_tier,
+                edges=None if looked_up is None else looked_up.edges,
+                health=self.health(),
+            )
+            self._offer(Chunk("tick", 0, encode_event("tick", tick)))
+        await self._pause()
+
+    async def _look_up(self) -> None:
+        """Refresh what ticks take from the records; while these cannot be read, ticks go on and say so."""
+        self._looked_up = None if not self._clients else await self._threaded(self._from_records)
+        await self._pause()
+
+    def _from_records(self) -> _LookedUp | None:
+        source = self._source
+        try:
+            counts = tier_counts(source.queries.active_by_tier())
+            edges = edge_items(source.plant, source.queries.edges(), source.board.values)
+        except RecordsError as error:
+            _log.warning("stream_records_unavailable", error=str(error))
+            return None
+        return _LookedUp(counts, edges)
+
+    async def _threaded(self, work: Callable[[], T]) -> T:
+        return await to_thread.run_sync(work, limiter=self._threads)
+
+
+def _changes(values: Values, before: Values | None, plant: Plant) -> bytes | None:
+    """Return the event that tells what changed, or None when nothing did."""
+    rows = changed_rows(values, before)
+    return encode_event("values", values_event(values, rows, plant, values.at_ms)) if len(rows) else None

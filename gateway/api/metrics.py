@@ -1,0 +1,109 @@
+"""The gateway's figures for Prometheus, read from board and records when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import structlog
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from gateway.api.context import Context
+from gateway.errors import RecordsError
+from gateway.ledger import Count
+
+__all__ = ["metrics_registry"]
+
+OTHER_EDGES = "other"
+"""Edges the plant does not have are counted together: nobody on the broker may invent label values."""
+
+_log = structlog.get_logger(__name__)
+
+
+class _GatewayCollector(Collector):
+    """Makes every figure anew for each scrape, so there is no second set of counters that could disagree."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._from_board()
+        yield from self._from_feed()
+        yield from self._from_records()
+
+    def _from_board(self) -> Iterator[Metric]:
+        health = self._context.feed.health()
+        yield InfoMetricFamily("hazgate_build", "What runs here", value={"version": health.software})
+        for name, text, value in (
+            ("pipeline_alive", "1 while the pipeline went round within the last 10 s", health.pipeline_alive),
+            ("replayed", "1 when the log has been replayed", health.replayed),
+            ("broker_connected", "1 while the broker is connected", health.broker_connected),
+            ("records_ok", "1 while the records take writes", health.records_ok),
+            ("history_ok", "1 while history takes writes", health.history_ok),
+            ("log_position", "Last row of the log", health.log_position),
+            ("history_lag_rows", "Rows of the log that history has not taken yet", health.history_lag),
+            ("samples_per_second", "Samples kept per second, lately", health.samples_per_s),
+            ("plant_tags", "Tags of the plant description", len(self._context.plant.tags)),
+        ):
+            yield GaugeMetricFamily(f"hazgate_{name}", text, value=float(value))
+        if health.beat_age_ms is not None:
+            text = "Since the pipeline last went round"
+            yield GaugeMetricFamily("hazgate_pipeline_beat_age_seconds", text, value=health.beat_age_ms / 1000)
+        yield CounterMetricFamily("hazgate_samples", "Samples kept since start", value=float(health.samples))
+        delay = GaugeMetricFamily(
+            "hazgate_delay_seconds", "From source time to committed, over the last samples", labels=["quantile"]
+        )
+        delay.add_metric(["0.5"], health.delay_p50_ms / 1000)
+        delay.add_metric(["0.99"], health.delay_p99_ms / 1000)
+        yield delay
+        values = self._context.board.values
+        if values is not None:
+            stale = int((values.stale | (values.time_ms < 0)).sum())
+            yield GaugeMetricFamily("hazgate_stale_tags", "Tags without a fresh value", value=stale)
+
+    def _from_feed(self) -> Iterator[Metric]:
+        feed = self._context.feed
+        yield GaugeMetricFamily("hazgate_stream_clients", "Open live streams", value=feed.clients)
+        yield CounterMetricFamily(
+            "hazgate_stream_overflows",
+            "Times a client fell behind and was sent a snapshot instead",
+            value=feed.overflows,
+        )
+        yield CounterMetricFamily("hazgate_stream_failures", "Rounds of the stream that failed", value=feed.failures)
+
+    def _from_records(self) -> Iterator[Metric]:
+        try:
+            active = self._context.queries.active_by_tier()
+            edges = self._context.queries.edges()
+        except RecordsError as error:
+            _log.warning("metrics_records_unavailable", error=str(error))
+            yield GaugeMetricFamily("hazgate_records_readable", "1 while the records can be read", value=0)
+            return
+        yield GaugeMetricFamily("hazgate_records_readable", "1 while the records can be read", value=1)
+        alarms = GaugeMetricFamily("hazgate_active_alarms", "Active alarms; tier 1 is the worst", labels=["tier"])
+        for tier, count in active.items():
+            alarms.add_metric([str(tier)], count)
+        yield alarms
+        known = self._context.plant.edges
+        counts: dict[tuple[str, str], int] = {}
+        for edge, counted in edges.counts.items():
+            for fate in Count:
+                key = (edge if edge in known else OTHER_EDGES, fate.value)
+                counts[key] = counts.get(key, 0) + counted.get(fate.value, 0)
+        ledger = CounterMetricFamily("hazgate_ledger", "What became of frames and samples", labels=["edge", "fate"])
+        for labels, total in counts.items():
+            ledger.add_metric(list(labels), total)
+        yield ledger
+        online = GaugeMetricFamily("hazgate_edge_online", "1 while the edge says it is online", labels=["edge"])
+        for edge, status in edges.statuses.items():
+            if edge in known:
+                online.add_metric([edge], float(status["online"]))
+        yield online
+
+
+def metrics_registry(context: Context) -> CollectorRegistry:
+    """Return a registry of this gateway's own; nothing is shared with other gateways of the process."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_GatewayCollector(context))
+    return registry

@@ -1,0 +1,305 @@
+"""What the API answers: tags, history, alarms, plant. Times are UTC epoch milliseconds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from config.plant.model import Condition, EdgeKind, InstrumentKind, Tier, VesselKind
+from config.units import Quantity
+
+__all__ = [
+    "AlarmDetail",
+    "AlarmItem",
+    "AlarmMoment",
+    "AlarmPage",
+    "AlarmTimeline",
+    "ConditionView",
+    "HazardUnitView",
+    "History",
+    "HistoryMinMax",
+    "HistoryRaw",
+    "Model",
+    "Name",
+    "PlaceView",
+    "PlantView",
+    "QualityName",
+    "Reading",
+    "SiteView",
+    "State",
+    "TagDetail",
+    "TagItem",
+    "TagPage",
+    "VehicleView",
+    "VesselView",
+]
+
+QualityName = Literal["good", "uncertain", "bad"]
+State = Literal["active", "cleared"]
+
+
+class Model(BaseModel):
+    """Base of every answer: what is not declared is not sent."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Name(Model):
+    """A text in both languages."""
+
+    zh: str
+    en: str
+
+
+class PlaceView(Model):
+    """Metres east and north of the site's origin, metres above ground."""
+
+    x_m: float
+    y_m: float
+    z_m: float
+
+
+class Reading(Model):
+    """The last evaluated sample of a tag."""
+
+    time_ms: int = Field(description="Source time")
+    received_ms: int = Field(description="Gateway clock")
+    age_ms: int = Field(description="Gateway clock now, minus source time; negative when the source clock is ahead")
+    value: float | None = Field(description="In `unit` of the tag; null when there was no number")
+    canonical_value: float | None = Field(description="In `canonical_unit` of the tag")
+    quality: QualityName
+    reason: str = Field(description="Why it is not good, e.g. `over_range`; `none` when it is")
+    stale: bool = Field(description="Older than the tag's allowance: never to be shown as good")
+
+
+class TagItem(Model):
+    """One measured quantity at one place, with its latest value."""
+
+    tag: str
+    description: Name
+    quantity: Quantity
+    unit: str = Field(description="Of `value`")
+    canonical_unit: str = Field(description="Of `canonical_value`")
+    kind: InstrumentKind
+    edge: str
+    hazard_unit: str
+    vessel: str
+    vehicle: str
+    cas: str
+    latest: Reading | None = Field(description="null when no sample was ever evaluated")
+
+
+class TagPage(Model):
+    """Tags in the order of the plant description."""
+
+    items: tuple[TagItem, ...]
+    next_cursor: str | None = Field(description="null on the last page")
+
+
+class ConditionView(Model):
+    """One alarm condition of a tag, in the unit of the tag."""
+
+    condition: Condition
+    tier: Tier
+    limit: float | None = Field(description="null for STALE and BAD_PV")
+    deadband: float
+    on_delay_ms: int
+    off_delay_ms: int
+    enabled: bool
+    basis: str = Field(description="Where the limit comes from")
+
+
+class TagDetail(TagItem):
+    """A tag with its instrument and its alarm conditions."""
+
+    range_low: float
+    range_high: float
+    position: PlaceView | None
+    chemical: Name | None
+    period_ms: int
+    hold_ms: int
+    stale_after_ms: int
+    conditions: tuple[ConditionView, ...]
+
+
+class _HistoryColumns(Model):
+    tag: str
+    unit: str
+    from_ms: int = Field(description="Inclusive")
+    to_ms: int = Field(description="Exclusive")
+
+
+class HistoryRaw(_HistoryColumns):
+    """Every stored sample of the span; columns of equal length in time order."""
+
+    mode: Literal["raw"] = "raw"
+    time_ms: tuple[int, ...]
+    received_ms: tuple[int, ...]
+    value: tuple[float | None, ...]
+    quality: tuple[QualityName, ...]
+    late: tuple[bool, ...] = Field(description="Arrived after a newer sample had been evaluated")
+
+
+class HistoryMinMax(_HistoryColumns):
+    """The span folded into buckets of equal width; columns of equal length, empty buckets left out.
+
+    Samples of bad quality count but take no part in the numbers, which are null when a bucket has no other.
+    """
+
+    mode: Literal["min_max"] = "min_max"
+    bucket_ms: int
+    start_ms: tuple[int, ...]
+    minimum: tuple[float | None, ...]
+    maximum: tuple[float | None, ...]
+    first: tuple[float | None, ...]
+    last: tuple[float | None, ...]
+    count: tuple[int, ...]
+    quality: tuple[QualityName, ...] = Field(description="The worst of the bucket")
+
+
+History = Annotated[HistoryRaw | HistoryMinMax, Field(discriminator="mode")]
+
+
+class AlarmItem(Model):
+    """One alarm: from the moment its condition held until it cleared."""
+
+    alarm_id: str
+    tag: str
+    description: Name = Field(description="Of the tag")
+    condition: Condition
+    tier: Tier = Field(description="1 red, 2 orange, 3 yellow, 4 blue")
+    state: State
+    message: Name = Field(description="The alarm in one line")
+    hazard_unit: str
+    vessel: str
+    vehicle: str
+    edge: str
+    onset_ms: int = Field(description="When the condition began to hold, source time")
+    raised_ms: int = Field(description="When its on-delay was over")
+    cleared_ms: int | None
+    received_ms: int = Field(description="When the deciding sample arrived, gateway clock")
+    decided_ms: int = Field(description="When it was decided, gateway clock")
+    value: float | None = Field(description="That decided, in `unit`")
+    limit: float | None = Field(description="In force, in `unit`; null for STALE and BAD_PV")
+    unit: str
+    canonical_value: float | None
+    canonical_limit: float | None
+    canonical_unit: str
+    quality: QualityName
+    reason: str
+    basis: str
+    delayed: bool = Field(description="The deciding sample took long to arrive")
+    version: int = Field(description="Rises with every event; the higher one is the newer")
+    last_event_id: int
+
+
+class AlarmDetail(AlarmItem):
+    """An alarm with the story behind it."""
+
+    deadband: float = Field(description="In `unit`")
+    on_delay_ms: int
+    tag_known: bool = Field(description="The plant description still has this tag")
+    hazard_unit_name: Name | None
+    vessel_name: Name | None
+    vehicle_plate: str | None
+    position: PlaceView | None
+    cas: str
+    chemical: Name | None
+
+
+class AlarmPage(Model):
+    """Alarms in the order asked for."""
+
+    items: tuple[AlarmItem, ...]
+    next_cursor: str | None = Field(description="null on the last page")
+
+
+class AlarmMoment(Model):
+    """One event in the life of an alarm."""
+
+    event_id: int
+    kind: Literal["raised", "cleared"]
+    version: int
+    at_ms: int = Field(description="Event time")
+    received_ms: int
+    decided_ms: int
+    value: float | None
+    canonical_value: float | None
+    quality: QualityName
+    reason: str
+    log_position: int = Field(description="The row of the log that decided it")
+
+
+class AlarmTimeline(Model):
+    """The life of an alarm, oldest first."""
+
+    alarm_id: str
+    unit: str
+    events: tuple[AlarmMoment, ...]
+
+
+class SiteView(Model):
+    """One fenced place and who runs it."""
+
+    site: str
+    name: Name
+    enterprise: str
+    enterprise_name: Name
+    latitude_deg: float
+    longitude_deg: float
+
+
+class HazardUnitView(Model):
+    """A unit in the sense of GB 18218."""
+
+    hazard_unit: str
+    name: Name
+    cas: str
+    chemical: Name | None
+    tags: int
+
+
+class VesselView(Model):
+    """What holds a substance."""
+
+    vessel: str
+    name: Name
+    kind: VesselKind
+    hazard_unit: str
+    cas: str
+    chemical: Name | None
+    capacity_m3: float
+    height_m: float
+    position: PlaceView | None
+
+
+class VehicleView(Model):
+    """A hazmat truck."""
+
+    vehicle: str
+    plate: str
+    name: Name
+    cas: str
+    chemical: Name | None
+    edge: str
+
+
+class EdgeView(Model):
+    """An edge as the plant describes it."""
+
+    edge: str
+    name: Name
+    kind: EdgeKind
+
+
+class PlantView(Model):
+    """Everything this gateway watches."""
+
+    digest: str = Field(description="SHA-256 of the plant description in force")
+    site: SiteView
+    hazard_units: tuple[HazardUnitView, ...]
+    vessels: tuple[VesselView, ...]
+    vehicles: tuple[VehicleView, ...]
+    edges: tuple[EdgeView, ...]
+    tags: int

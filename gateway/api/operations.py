@@ -1,0 +1,163 @@
+"""Endpoints about the gateway itself: health, metrics, ledger, edges, dead letters, plant."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, Field
+
+from gateway.api.context import Context, InContext
+from gateway.api.live_models import DeadLetterPage, EdgeList, HealthView, Ledger, Live, Ready
+from gateway.api.live_views import ALIVE_S, beat_age_ms, dead_letter, edge_items, ledger_view
+from gateway.api.models import PlantView
+from gateway.api.parameters import query_digest, read_cursor, write_cursor
+from gateway.api.problems import Reproach, problem_response, problem_responses
+from gateway.api.views import plant_view
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+
+class DeadLetterQuery(BaseModel):
+    """Which dead letters are wanted."""
+
+    reason: Annotated[str | None, Field(description="E.g. `not_json`", max_length=64)] = None
+    edge: Annotated[str | None, Field(max_length=64)] = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    cursor: Annotated[str | None, Field(description="`next_cursor` of the page before")] = None
+
+
+@router.get(
+    "/livez",
+    operation_id="get_livez",
+    summary="Does the pipeline go round?",
+    tags=["operations"],
+    response_model=Live,
+    responses=problem_responses(503),
+)
+def get_livez(request: Request, context: InContext) -> Response | Live:
+    """Answer 200 while the pipeline went round within the last 10 s, else 503: restarting may help."""
+    stands_still = _stands_still(context)
+    if stands_still:
+        return problem_response(request, HTTPStatus.SERVICE_UNAVAILABLE, stands_still[0].found, stands_still)
+    return Live(beat_age_ms=beat_age_ms(context.board, context.clock) or 0)
+
+
+@router.get(
+    "/readyz",
+    operation_id="get_readyz",
+    summary="Are readings taken in and kept?",
+    tags=["operations"],
+    response_model=Ready,
+    responses=problem_responses(503),
+)
+def get_readyz(request: Request, context: InContext) -> Response | Ready:
+    """Answer 200 when the log is replayed, the records can be written and the broker is connected, else 503."""
+    health = context.board.health
+    reasons = _stands_still(context)
+    if not health.replayed:
+        reasons.append(Reproach(parameter="replayed", found="the log is still being replayed", allowed="replayed"))
+    if not health.records_ok:
+        found = health.records_error or "the records cannot be written"
+        reasons.append(Reproach(parameter="records", found=found, allowed="a database that takes writes"))
+    if not health.broker_connected:
+        reasons.append(Reproach(parameter="broker", found="not connected", allowed="connected"))
+    if reasons:
+        detail = "; ".join(f"{one.parameter}: {one.found}" for one in reasons)
+        return problem_response(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, reasons)
+    return Ready()
+
+
+@router.get(
+    "/metrics",
+    operation_id="get_metrics",
+    summary="Figures for Prometheus",
+    tags=["operations"],
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **problem_responses()},
+)
+def get_metrics(request: Request) -> Response:
+    """Return all figures in the Prometheus text format."""
+    return Response(generate_latest(request.app.state.metrics), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get(
+    "/api/v1/health",
+    operation_id="get_health",
+    summary="How the gateway is doing",
+    tags=["operations"],
+    responses=problem_responses(),
+)
+def get_health(context: InContext) -> HealthView:
+    """Return what is known about the gateway's own condition; always 200."""
+    return context.feed.health()
+
+
+@router.get(
+    "/api/v1/plant",
+    operation_id="get_plant",
+    summary="What this gateway watches",
+    tags=["plant"],
+    responses=problem_responses(),
+)
+def get_plant(context: InContext) -> PlantView:
+    """Return enterprise, site, hazard units, vessels, vehicles and edges."""
+    return plant_view(context.plant)
+
+
+@router.get(
+    "/api/v1/edges",
+    operation_id="list_edges",
+    summary="Edges and how they do",
+    tags=["edges"],
+    responses=problem_responses(503),
+)
+def list_edges(context: InContext) -> EdgeList:
+    """Return every edge of the plant, and those that only the records know."""
+    return EdgeList(items=edge_items(context.plant, context.queries.edges(), context.board.values))
+
+
+@router.get(
+    "/api/v1/ledger",
+    operation_id="get_ledger",
+    summary="What became of every frame and sample",
+    tags=["edges"],
+    responses=problem_responses(503),
+)
+def get_ledger(context: InContext) -> Ledger:
+    """Return the loss ledger: counts, marks, the sums that must hold and whether they do."""
+    return ledger_view(context.plant, context.queries.edges(), context.clock.wall_ms())
+
+
+@router.get(
+    "/api/v1/dead-letters",
+    operation_id="list_dead_letters",
+    summary="What was set aside, and why",
+    tags=["edges"],
+    responses=problem_responses(422, 503),
+)
+def list_dead_letters(context: InContext, query: Annotated[DeadLetterQuery, Query()]) -> DeadLetterPage:
+    """List payloads that could not be accepted, the newest first."""
+    digest = query_digest(query.reason, query.edge)
+    before = None if query.cursor is None else read_cursor(query.cursor, digest, tuple[str, int])[1]
+    rows = context.queries.dead_letters(query.reason, query.edge, before, query.limit + 1)
+    page = rows[: query.limit]
+    more = len(rows) > len(page)
+    return DeadLetterPage(
+        items=tuple(dead_letter(row) for row in page),
+        next_cursor=write_cursor((page[-1]["id"],), digest) if more else None,
+    )
+
+
+def _stands_still(context: Context) -> list[Reproach]:
+    age_ms = beat_age_ms(context.board, context.clock)
+    if age_ms is not None and age_ms < ALIVE_S * 1000:
+        return []
+    found = "the pipeline has not gone round yet"
+    if age_ms is not None:
+        found = f"the pipeline stands still: it last went round {age_ms / 1000:.1f} s ago"
+    return [Reproach(parameter="pipeline", found=found, allowed=f"a round within {ALIVE_S:g} s")]

@@ -1,0 +1,42 @@
+"""The HTTP server: uvicorn that ends open streams first and leaves signals to whoever runs the gateway."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from fastapi import FastAPI
+
+from gateway.api.context import Context
+
+__all__ = ["ApiServer"]
+
+_GRACE_S = 1
+"""How long a stopping server waits for answers under way; streams end at once."""
+
+
+class ApiServer(uvicorn.Server):
+    """Serves an application made by `gateway.api.app.create_api`.
+
+    Run it with ``await server.serve([listener])`` and end it with ``server.should_exit = True``. uvicorn itself would
+    run the application's shutdown only after every connection has closed, so an open stream would keep it waiting.
+    """
+
+    def __init__(self, app: FastAPI) -> None:
+        self._context: Context = app.state.context
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE_S
+        )
+        super().__init__(config)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then everything else."""
+        self._context.feed.stop()
+        await super().shutdown(sockets)

@@ -1,0 +1,316 @@
+"""From rows, arrays and the plant description to what the API answers: tags, alarms, plant. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from config.contract.quality import reason_of, severity_of
+from config.plant.model import Condition, ConditionRule, Plant, Position, Tag, Text
+from gateway.api.models import (
+    AlarmDetail,
+    AlarmItem,
+    AlarmMoment,
+    ConditionView,
+    EdgeView,
+    HazardUnitView,
+    HistoryMinMax,
+    HistoryRaw,
+    Name,
+    PlaceView,
+    PlantView,
+    QualityName,
+    Reading,
+    SiteView,
+    TagDetail,
+    TagItem,
+    VehicleView,
+    VesselView,
+)
+from gateway.display import (
+    canonical_unit,
+    chemical_name,
+    display_unit,
+    shown,
+    shown_array,
+    shown_span,
+)
+from gateway.history.port import HistoryRows, MinMaxRows
+from gateway.live import Values
+from gateway.messages import message
+
+__all__ = [
+    "QUALITY_NAMES",
+    "alarm_detail",
+    "alarm_item",
+    "alarm_moment",
+    "history_min_max",
+    "history_raw",
+    "name_of",
+    "plant_view",
+    "reading",
+    "reason_text",
+    "tag_detail",
+    "tag_item",
+]
+
+QUALITY_NAMES: tuple[QualityName, QualityName, QualityName] = ("good", "uncertain", "bad")
+
+
+def name_of(text: Text) -> Name:
+    """Return both languages of a text."""
+    return Name(zh=text.zh, en=text.en)
+
+
+def reason_text(packed: int) -> str:
+    """Return the reason held in a packed quality as it is spelled on the wire."""
+    return reason_of(packed).name.lower()
+
+
+def reading(values: Values, row: int, tag: Tag, now_ms: int) -> Reading | None:
+    """Return the last sample of a tag, or None when there never was one."""
+    time_ms = int(values.time_ms[row])
+    if time_ms < 0:
+        return None
+    value, quality = float(values.value[row]), int(values.quality[row])
+    return Reading(
+        time_ms=time_ms,
+        received_ms=int(values.received_ms[row]),
+        age_ms=now_ms - time_ms,
+        value=shown(value, tag),
+        canonical_value=value if np.isfinite(value) else None,
+        quality=_quality(quality),
+        reason=reason_text(quality),
+        stale=bool(values.stale[row]),
+    )
+
+
+def tag_item(tag: Tag, latest: Reading | None) -> TagItem:
+    """Return a tag with its latest value."""
+    return TagItem(**_tag_fields(tag, latest))
+
+
+def tag_detail(tag: Tag, latest: Reading | None) -> TagDetail:
+    """Return a tag with its instrument and conditions."""
+    low, high = shown(tag.range_low, tag), shown(tag.range_high, tag)
+    return TagDetail(
+        **_tag_fields(tag, latest),
+        range_low=tag.range_low if low is None else low,
+        range_high=tag.range_high if high is None else high,
+        position=_place(tag.position),
+        chemical=_chemical(tag.cas),
+        period_ms=tag.period_ms,
+        hold_ms=tag.hold_ms,
+        stale_after_ms=tag.stale_after_ms,
+        conditions=tuple(_condition(rule, tag) for rule in tag.conditions),
+    )
+
+
+def history_raw(rows: HistoryRows, tag: Tag, from_ms: int, to_ms: int) -> HistoryRaw:
+    """Return samples as they were stored."""
+    return HistoryRaw(
+        tag=tag.name,
+        unit=display_unit(tag),
+        from_ms=from_ms,
+        to_ms=to_ms,
+        time_ms=tuple(rows.time_ms.tolist()),
+        received_ms=tuple(rows.received_ms.tolist()),
+        value=tuple(shown_array(rows.value, tag)),
+        quality=tuple(_quality(packed) for packed in rows.quality.tolist()),
+        late=tuple(rows.late.tolist()),
+    )
+
+
+def history_min_max(rows: MinMaxRows, tag: Tag, from_ms: int, to_ms: int, bucket_ms: int) -> HistoryMinMax:
+    """Return folded samples. A conversion with a negative scale does not exist, so minimum stays minimum."""
+    return HistoryMinMax(
+        tag=tag.name,
+        unit=display_unit(tag),
+        from_ms=from_ms,
+        to_ms=to_ms,
+        bucket_ms=bucket_ms,
+        start_ms=tuple(rows.start_ms.tolist()),
+        minimum=tuple(shown_array(rows.minimum, tag)),
+        maximum=tuple(shown_array(rows.maximum, tag)),
+        first=tuple(shown_array(rows.first, tag)),
+        last=tuple(shown_array(rows.last, tag)),
+        count=tuple(rows.count.tolist()),
+        quality=tuple(_quality(packed) for packed in rows.quality.tolist()),
+    )
+
+
+def alarm_item(row: Mapping[str, Any], plant: Plant) -> AlarmItem:
+    """Return an alarm from its row."""
+    return AlarmItem(**_alarm_fields(row, plant))
+
+
+def alarm_detail(row: Mapping[str, Any], plant: Plant) -> AlarmDetail:
+    """Return an alarm with the story behind it."""
+    tag = plant.tags.get(row["tag"])
+    unit = plant.hazard_units.get(row["hazard_unit"])
+    vessel = plant.vessels.get(row["vessel"])
+    vehicle = plant.vehicles.get(row["vehicle"])
+    cas = next((one.cas for one in (tag, vessel, vehicle, unit) if one is not None and one.cas), "")
+    position = (tag and tag.position) or (vessel and vessel.position) or None
+    return AlarmDetail(
+        **_alarm_fields(row, plant),
+        deadband=row["deadband"] if tag is None else shown_span(row["deadband"], tag),
+        on_delay_ms=row["on_delay_ms"],
+        tag_known=tag is not None,
+        hazard_unit_name=None if unit is None else name_of(unit.name),
+        vessel_name=None if vessel is None else name_of(vessel.name),
+        vehicle_plate=None if vehicle is None else vehicle.plate,
+        position=_place(position),
+        cas=cas,
+        chemical=_chemical(cas),
+    )
+
+
+def alarm_moment(event: Mapping[str, Any], tag: Tag | None) -> AlarmMoment:
+    """Return one event of an alarm from its row."""
+    return AlarmMoment(
+        event_id=event["event_id"],
+        kind=event["kind"],
+        version=event["version"],
+        at_ms=event["at_ms"],
+        received_ms=event["received_ms"],
+        decided_ms=event["decided_ms"],
+        value=event["value"] if tag is None else shown(event["value"], tag),
+        canonical_value=event["value"],
+        quality=_quality(event["quality"]),
+        reason=reason_text(event["quality"]),
+        log_position=event["position"],
+    )
+
+
+def plant_view(plant: Plant) -> PlantView:
+    """Return the whole plant without its tags."""
+    per_unit: dict[str, int] = {}
+    for tag in plant.tags.values():
+        per_unit[tag.hazard_unit] = per_unit.get(tag.hazard_unit, 0) + 1
+    return PlantView(
+        digest=plant.digest,
+        site=SiteView(
+            site=plant.site.id,
+            name=name_of(plant.site.name),
+            enterprise=plant.enterprise.id,
+            enterprise_name=name_of(plant.enterprise.name),
+            latitude_deg=plant.site.latitude_deg,
+            longitude_deg=plant.site.longitude_deg,
+        ),
+        hazard_units=tuple(
+            HazardUnitView(
+                hazard_unit=unit.id,
+                name=name_of(unit.name),
+                cas=unit.cas,
+                chemical=_chemical(unit.cas),
+                tags=per_unit.get(unit.id, 0),
+            )
+            for unit in plant.hazard_units.values()
+        ),
+        vessels=tuple(
+            VesselView(
+                vessel=vessel.id,
+                name=name_of(vessel.name),
+                kind=vessel.kind,
+                hazard_unit=vessel.hazard_unit,
+                cas=vessel.cas,
+                chemical=_chemical(vessel.cas),
+                capacity_m3=vessel.capacity_m3,
+                height_m=vessel.height_m,
+                position=_place(vessel.position),
+            )
+            for vessel in plant.vessels.values()
+        ),
+        vehicles=tuple(
+            VehicleView(
+                vehicle=vehicle.id,
+                plate=vehicle.plate,
+                name=name_of(vehicle.name),
+                cas=vehicle.cas,
+                chemical=_chemical(vehicle.cas),
+                edge=vehicle.edge,
+            )
+            for vehicle in plant.vehicles.values()
+        ),
+        edges=tuple(EdgeView(edge=edge.id, name=name_of(edge.name), kind=edge.kind) for edge in plant.edges.values()),
+        tags=len(plant.tags),
+    )
+
+
+def _tag_fields(tag: Tag, latest: Reading | None) -> dict[str, Any]:
+    return {
+        "tag": tag.name,
+        "description": name_of(tag.description),
+        "quantity": tag.quantity,
+        "unit": display_unit(tag),
+        "canonical_unit": canonical_unit(tag),
+        "kind": tag.kind,
+        "edge": tag.edge,
+        "hazard_unit": tag.hazard_unit,
+        "vessel": tag.vessel,
+        "vehicle": tag.vehicle,
+        "cas": tag.cas,
+        "latest": latest,
+    }
+
+
+def _condition(rule: ConditionRule, tag: Tag) -> ConditionView:
+    return ConditionView(
+        condition=rule.condition,
+        tier=rule.tier,
+        limit=shown(rule.limit, tag),
+        deadband=shown_span(rule.deadband, tag),
+        on_delay_ms=rule.on_delay_ms,
+        off_delay_ms=rule.off_delay_ms,
+        enabled=rule.enabled,
+        basis=rule.basis,
+    )
+
+
+def _alarm_fields(row: Mapping[str, Any], plant: Plant) -> dict[str, Any]:
+    tag = plant.tags.get(row["tag"])
+    same = (
+        "alarm_id",
+        "tag",
+        "tier",
+        "state",
+        "hazard_unit",
+        "vessel",
+        "vehicle",
+        "edge",
+        "basis",
+        "delayed",
+        "version",
+    )
+    times = ("onset_ms", "raised_ms", "cleared_ms", "received_ms", "decided_ms")
+    return {
+        **{key: row[key] for key in (*same, *times)},
+        "description": Name(zh=row["tag"], en=row["tag"]) if tag is None else name_of(tag.description),
+        "condition": Condition(row["condition"]),
+        "message": Name(zh=message(row, plant, "zh"), en=message(row, plant, "en")),
+        "value": row["value"] if tag is None else shown(row["value"], tag),
+        "limit": row["limit"] if tag is None else shown(row["limit"], tag),
+        "unit": "" if tag is None else display_unit(tag),
+        "canonical_value": row["value"],
+        "canonical_limit": row["limit"],
+        "canonical_unit": "" if tag is None else canonical_unit(tag),
+        "quality": _quality(row["quality"]),
+        "reason": reason_text(row["quality"]),
+        "last_event_id": row["sequence"],
+    }
+
+
+def _quality(packed: int) -> QualityName:
+    return QUALITY_NAMES[severity_of(packed)]
+
+
+def _place(position: Position | None) -> PlaceView | None:
+    return None if position is None else PlaceView(x_m=position.x_m, y_m=position.y_m, z_m=position.z_m)
+
+
+def _chemical(cas: str) -> Name | None:
+    name = chemical_name(cas)
+    return None if name is None else name_of(name)
