@@ -1,0 +1,260 @@
+"""One MQTT connection: aiomqtt, and the few things of paho's that aiomqtt keeps to itself.
+
+aiomqtt 2.5 acknowledges a message the moment it arrives, hides its DUP flag, hands messages out at the cost of a task
+each, cannot pause reading and cannot publish without waiting. All of that is needed here, and all of it is reached
+through ``client._client`` (paho's client) and ``client._disconnected``: in this file only, in `Link` only. Reading,
+writing and keep-alive stay aiomqtt's. Callbacks run on the event loop; paho has no thread of its own here.
+
+A `Link` is used for one connection and never again, so an acknowledgement can never reach another connection than
+the one its message came on: a PUBACK of an earlier connection would silently destroy a new message with the same id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiomqtt
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.reasoncodes import ReasonCode
+
+from config.settings import BrokerAddress
+from edge.errors import LinkError
+from edge.retry import until
+
+__all__ = ["Arrival", "Link", "Will", "connected"]
+
+CONNECT_WITHIN_S = 2.0
+"""TCP connection; a SYN lost once is sent again after 1 s."""
+ANSWER_WITHIN_S = 10.0
+"""CONNACK, SUBACK, PUBACK."""
+LEAVE_WITHIN_S = 0.3
+TOPICS_PER_SUBSCRIBE = 100
+REFUSED = 128
+"""SUBACK return codes from here on are refusals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker publishes, retained, when we are gone without a goodbye."""
+
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message as it came."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    id: int
+    """Packet id, for `Link.ack`; 0 at QoS 0."""
+    dup: bool
+    """The broker has sent it before."""
+    retained: bool
+    """It is what the broker had in store when we subscribed, not something that happened now."""
+
+
+class Link:
+    """A live connection; made by `connected`. Not for use by more than one task, but for `ack`, `send`, `publish`."""
+
+    def __init__(self, client: aiomqtt.Client) -> None:
+        self._client = client
+        self._paho: Client = client._client  # noqa: SLF001 - see the module's docstring
+        self._inbox: deque[Arrival] = deque()
+        self._arrived = asyncio.Event()
+        self._lost: asyncio.Future[None] | None = None
+        self._closed = False
+        self._paho.manual_ack_set(on=True)
+        self._paho.on_message = self._on_message
+        self._paho.connect_timeout = CONNECT_WITHIN_S
+
+    @property
+    def alive(self) -> bool:
+        """Whether the connection still stands, as far as we know."""
+        return self._lost is not None and not self._lost.done() and not self._closed
+
+    async def subscribe(self, filters: Sequence[tuple[str, int]]) -> list[str]:
+        """Subscribe to topic filters with a QoS each.
+
+        Returns:
+            The filters the broker refused.
+
+        Raises:
+            LinkError: The connection is lost, or there was no answer.
+        """
+        refused: list[str] = []
+        for at in range(0, len(filters), TOPICS_PER_SUBSCRIBE):
+            part = list(filters[at : at + TOPICS_PER_SUBSCRIBE])
+            with _translated("subscribe"):
+                granted = await self._client.subscribe(part)
+            codes = [code.value if isinstance(code, ReasonCode) else code for code in granted]
+            refused += [topic for (topic, _), code in zip(part, codes, strict=False) if code >= REFUSED]
+        return refused
+
+    async def unsubscribe(self, topic: str) -> None:
+        """End a subscription.
+
+        Raises:
+            LinkError: The connection is lost, or there was no answer.
+        """
+        with _translated("unsubscribe"):
+            await self._client.unsubscribe(topic)
+
+    async def receive(self) -> list[Arrival]:
+        """Wait for messages; return all that have come since the last call, in order.
+
+        Raises:
+            LinkError: The connection is lost, and nothing is left from before.
+        """
+        while not self._inbox:
+            if not self.alive:
+                raise LinkError(f"connection lost: {self._why_lost()}")
+            self._arrived.clear()
+            await self._arrived.wait()
+        arrivals = list(self._inbox)
+        self._inbox.clear()
+        return arrivals
+
+    def ack(self, arrival: Arrival) -> None:
+        """Acknowledge a message that came on this link; nothing happens when the connection is gone.
+
+        Call it in the order in which the messages came.
+        """
+        if arrival.qos and self.alive:
+            self._paho.ack(arrival.id, arrival.qos)
+
+    def send(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Publish with QoS 1 and do not wait; what is not acknowledged when the connection ends is forgotten.
+
+        Raises:
+            LinkError: The connection is lost.
+        """
+        if not self.alive:
+            raise LinkError(f"publish: connection lost: {self._why_lost()}")
+        code = self._paho.publish(topic, payload, qos=1, retain=retain).rc
+        if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise LinkError(f"publish: {code.name}")
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Publish with QoS 1 and wait for the broker's acknowledgement.
+
+        Raises:
+            LinkError: The connection is lost, or there was no answer.
+        """
+        with _translated("publish"):
+            await self._client.publish(topic, payload, qos=1, retain=retain)
+
+    def pause(self) -> None:
+        """Stop reading from the socket, so that the broker has to wait. Longer than the keep-alive, and it ends."""
+        if (sock := self._paho.socket()) is not None and sock.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(sock.fileno())
+
+    def resume(self) -> None:
+        """Read again."""
+        if (sock := self._paho.socket()) is not None and sock.fileno() >= 0:
+            asyncio.get_running_loop().add_reader(sock.fileno(), self._paho.loop_read)
+
+    async def open(self, doing: str) -> None:
+        """Connect; from then on the end of the connection is noticed.
+
+        Raises:
+            LinkError: Saying what was tried (``doing``) and why it failed.
+        """
+        with _translated(doing):
+            await self._client.__aenter__()
+        self._lost = self._client._disconnected  # noqa: SLF001 - see the module's docstring
+        self._lost.add_done_callback(lambda _: self._arrived.set())
+
+    def give_up(self) -> None:
+        """Let go of a connection attempt that failed or was cancelled: aiomqtt would leave it running."""
+        self.close()
+        # It may still be connecting on aiomqtt's thread: then it says goodbye as soon as the broker answers.
+        self._paho.on_connect = lambda client, *_: client.disconnect()
+        self._paho.disconnect()
+
+    def close(self) -> None:
+        """Note that we are through with this connection; late acknowledgements go nowhere."""
+        self._closed = True
+        self._why_lost()
+
+    def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = "\ufffd"  # no topic of ours; counted as unwanted
+        self._inbox.append(
+            Arrival(topic, bytes(message.payload), message.qos, message.mid, message.dup, message.retain)
+        )
+        self._arrived.set()
+
+    def _why_lost(self) -> str:
+        """Return the reason; asking also keeps asyncio from complaining that nobody did."""
+        if self._lost is None or not self._lost.done() or self._lost.cancelled():
+            return "closed"
+        return str(self._lost.exception() or "closed")
+
+
+@asynccontextmanager
+async def connected(
+    address: BrokerAddress, client_id: str, stop: asyncio.Event, *, clean: bool, will: Will | None = None
+) -> AsyncIterator[Link]:
+    """Connect to a broker for the duration of the context.
+
+    Args:
+        address: Where it listens.
+        client_id: Always the same for the same purpose: the broker keeps its session under this name, and ends a
+            half-dead earlier connection.
+        stop: Set, it ends the attempt to connect.
+        clean: Forget the session of an earlier connection, and this one's when it ends.
+        will: Published retained by the broker when we vanish.
+
+    Raises:
+        LinkError: It cannot be reached, refuses, does not answer, or we were stopped meanwhile. Alone or in a group.
+    """
+    client = aiomqtt.Client(
+        address.host,
+        address.port,
+        username=address.username,
+        password=address.password,
+        identifier=client_id,
+        clean_session=clean,
+        keepalive=address.keepalive_s,
+        will=None if will is None else aiomqtt.Will(will.topic, will.payload, qos=1, retain=True),
+        timeout=ANSWER_WITHIN_S,
+        max_inflight_messages=0,  # no limit here: the window of the uplink is the limit
+        socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+    )
+    link = Link(client)
+    try:
+        await until(stop, link.open(f"connect to {address.host}:{address.port}"))
+    except BaseException:
+        link.give_up()
+        raise
+    if not link.alive:
+        link.give_up()
+        raise LinkError("stopped while connecting")
+    try:
+        yield link
+    finally:
+        with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
+            async with asyncio.timeout(LEAVE_WITHIN_S):
+                await client.__aexit__(None, None, None)
+        link.close()
+
+
+@contextlib.contextmanager
+def _translated(doing: str) -> Iterator[None]:
+    """Raise what aiomqtt raises as an error of ours, saying what was tried."""
+    try:
+        yield
+    except aiomqtt.MqttError as error:
+        raise LinkError(f"{doing}: {error}") from error
