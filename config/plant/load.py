@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -16,7 +18,7 @@ from config.plant.findings import Findings, read_document
 from config.plant.model import Plant
 from config.plant.yaml_lines import read_yaml
 
-__all__ = ["DEMO_PLANT", "load_plant", "plant_digest", "read_plant"]
+__all__ = ["DEMO_PLANT", "load_plant", "plant_content", "plant_digest", "read_plant"]
 
 DEMO_PLANT = Path(__file__).parent.parent / "plants" / "demo.yaml"
 """The plant of `hazgate demo`: one enterprise, three hazard units, 12 tanks, 40 gas detectors, 6 trucks."""
@@ -64,20 +66,18 @@ def read_plant(text: str, file: str) -> Plant:
     return replace(plant, digest=plant_digest(plant))
 
 
+def plant_content(plant: Plant) -> dict[str, Any]:
+    """Return the plant as plain JSON values (NaN as null), all but its digest."""
+    content = {part.name: getattr(plant, part.name) for part in fields(plant) if part.name != "digest"}
+    content = {name: dict(part) if isinstance(part, Mapping) else part for name, part in content.items()}
+    content["reference_air"] = plant.reference_air.name.lower()
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(content))
+    return plain
+
+
 def plant_digest(plant: Plant) -> str:
     """Return the SHA-256 of a plant's content: what it means, not how it was written.
 
     The order of tags counts (it is their order in every array), comments and templates do not.
     """
-    content = {
-        "enterprise": plant.enterprise,
-        "site": plant.site,
-        "hazard_units": dict(plant.hazard_units),
-        "vessels": dict(plant.vessels),
-        "edges": dict(plant.edges),
-        "vehicles": dict(plant.vehicles),
-        "tags": dict(plant.tags),
-        "lel_table": plant.lel_table,
-        "reference_air": plant.reference_air.name,
-    }
-    return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(plant_content(plant))).hexdigest()
