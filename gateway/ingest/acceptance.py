@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 
@@ -171,13 +171,15 @@ def _admit(intake: Intake, marks: Mapping[tuple[str, str], Mark], frame: FrameIn
     shed = frame.shed_samples if isinstance(frame, FrameIn) and missing else mark.shed_samples
     counts[Count.FRAMES_MISSING] += missing
     counts[Count.SAMPLES_SHED] += max(0, shed - mark.shed_samples)
-    intake.marks[key] = replace(
-        mark,
+    intake.marks[key] = Mark(
+        edge=frame.edge,
+        epoch=frame.epoch,
         upto=frame.seq,
         frames=mark.frames + 1,
         samples=mark.samples + (len(frame.values) if isinstance(frame, FrameIn) else 0),
         missing_frames=mark.missing_frames + missing,
         shed_samples=max(shed, mark.shed_samples),
+        first_ms=mark.first_ms,
         last_ms=intake.received_ms,
     )
     return True

@@ -26,6 +26,7 @@ from gateway.ingest.transport import Message
 
 __all__ = ["MqttTransport"]
 
+_QOS_BITS = 0b0110
 _RECEIVE_BYTES = 1 << 18
 _POLL_MESSAGES = 5_000
 """At most this many messages in one poll; the rest waits in the socket, which holds the broker back."""
@@ -43,12 +44,20 @@ log = structlog.get_logger(__name__)
 
 
 class _BufferedClient(paho.Client):
-    """paho reads a packet with four system calls and sends every acknowledgement with one; this gathers both.
+    """paho with a shorter way for what there is much of.
 
-    Measured with 5 000 messages/s of 150 bytes: 69 us of CPU per message without, 45 us with it.
+    paho reads a packet with four system calls, sends every acknowledgement with one, and builds MQTT 5 property tables
+    for every message, which nobody here looks at. This gathers reads and writes, and takes a PUBLISH apart itself.
+
+    Args:
+        client_id: Of the session.
+        protocol: MQTT version.
+        on_arrival: Called with topic (bytes), payload and packet id (0 for QoS 0) of every message.
     """
 
-    def __init__(self, client_id: str, protocol: MQTTProtocolVersion) -> None:
+    def __init__(
+        self, client_id: str, protocol: MQTTProtocolVersion, on_arrival: Callable[[bytes, bytes, int], None]
+    ) -> None:
         super().__init__(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
@@ -60,6 +69,8 @@ class _BufferedClient(paho.Client):
         self._unread = b""
         self._unread_at = 0
         self._unsent = bytearray()
+        self._has_properties = protocol == MQTTProtocolVersion.MQTTv5
+        self._on_arrival = on_arrival
 
     @property
     def has_unread(self) -> bool:
@@ -87,6 +98,23 @@ class _BufferedClient(paho.Client):
         self._unsent.clear()
         super()._sock_close()
 
+    def _handle_publish(self) -> MQTTErrorCode:
+        """Take a PUBLISH of QoS 0 or 1 apart (MQTT 3.1.1 and 5.0, section 3.3); we never subscribe with QoS 2."""
+        packet: bytearray = self._in_packet["packet"]
+        try:
+            at = 2 + (packet[0] << 8 | packet[1])
+            topic = bytes(packet[2:at])
+            packet_id = 0
+            if self._in_packet["command"] & _QOS_BITS:
+                packet_id = packet[at] << 8 | packet[at + 1]
+                at += 2
+            if self._has_properties:
+                at = _after_properties(packet, at)
+        except IndexError:
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        self._on_arrival(topic, bytes(packet[at:]), packet_id)
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
+
     def flush(self) -> None:
         """Send what was gathered, as far as the socket takes it.
 
@@ -99,6 +127,18 @@ class _BufferedClient(paho.Client):
             except BlockingIOError:
                 return
             del self._unsent[:sent]
+
+
+def _after_properties(packet: bytearray, at: int) -> int:
+    """Return where the properties at ``at`` end: a length of up to four bytes, seven bits each, then that many."""
+    length = shift = 0
+    while True:
+        digit = packet[at]
+        at += 1
+        length |= (digit & 0x7F) << shift
+        if not digit & 0x80:
+            return at + length
+        shift += 7
 
 
 class MqttTransport:
@@ -293,7 +333,7 @@ class MqttTransport:
             client.connect(host, port, keepalive_s)
 
     def _make_client(self) -> _BufferedClient:
-        client = _BufferedClient(self._client_id, self._protocol)
+        client = _BufferedClient(self._client_id, self._protocol, self._on_arrival)
         client.connect_timeout = _CONNECT_TIMEOUT_S
         client.max_inflight_messages_set(_RECEIVE_MAXIMUM)
         client.max_queued_messages_set(0)
@@ -301,7 +341,6 @@ class MqttTransport:
             client.username_pw_set(self._address.username, self._address.password)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
         client.on_publish = self._on_publish
         # With this set paho leaves writing to us instead of writing at every acknowledgement.
         client.on_socket_register_write = lambda _client, _userdata, _socket: None
@@ -344,14 +383,13 @@ class MqttTransport:
         version = "5" if self._protocol == MQTTProtocolVersion.MQTTv5 else "3.1.1"
         log.info("broker_connected", broker=f"{self._address.host}:{self._address.port}", mqtt=version)
 
-    def _on_message(self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage) -> None:
+    def _on_arrival(self, topic: bytes, payload: bytes, packet_id: int) -> None:
         try:
-            topic, topic_ok = message.topic, True
+            text, topic_ok = topic.decode(), True
         except UnicodeDecodeError:
-            topic, topic_ok = message._topic.decode("utf-8", "backslashreplace"), False  # noqa: SLF001 - only there
-        token = message.mid if message.qos else 0
-        self._arrived.append(Message(topic, bytes(message.payload), token, self._generation, topic_ok))
-        self._arrived_bytes += len(message.payload)
+            text, topic_ok = topic.decode("utf-8", "backslashreplace"), False
+        self._arrived.append(Message(text, payload, packet_id, self._generation, topic_ok))
+        self._arrived_bytes += len(payload)
 
     def _on_publish(
         self, _client: paho.Client, _userdata: object, mid: int, _code: ReasonCode, _properties: object

@@ -121,6 +121,7 @@ _PUT_FOLLOWER = _upsert(schema.follower, ("name",))
 _INSERT_SNAPSHOT = _upsert(schema.snapshot, ("position",))
 _DROP_SNAPSHOTS = delete(schema.snapshot).where(schema.snapshot.c.position < bindparam("upto"))
 _TRIM_LOG = delete(schema.log).where(schema.log.c.position <= bindparam("upto"))
+_COUNTS = tuple((count.value, count) for count in Count)
 _MARK_FIELDS = tuple(column.name for column in schema.mark.c)
 
 
@@ -278,7 +279,7 @@ def _log_row(row: LogRow) -> dict[str, Any]:
 
 
 def _ledger_row(edge: str, counts: Counter[Count]) -> dict[str, Any]:
-    return {"edge": edge, **{count.value: counts[count] for count in Count}}
+    return {"edge": edge, **{name: counts[count] for name, count in _COUNTS}}
 
 
 def _status_row(edge: str, status: EdgeStatus, received_ms: int) -> dict[str, Any]:
