@@ -11,9 +11,9 @@ from pathlib import Path
 
 import structlog
 
-from config.chemicals import load_chemicals
 from config.clock import Clock
 from config.plant.model import EdgeKind, Plant, Tag
+from config.plant.substances import plant_substances
 from config.settings import EdgeSettings
 from edge.driver import Driver, DriverSetup
 from edge.drivers import DRIVERS
@@ -50,8 +50,7 @@ async def run_edge(
     """
     health = EdgeHealth() if health is None else health
     tags = _tags_of(settings.edge, plant)
-    substances = {cas: chemical.substance() for cas, chemical in load_chemicals().items()}
-    normalizer = Normalizer(tags, substances)
+    normalizer = Normalizer(tags, plant_substances(plant))
     with _alone_in(settings.data_dir):
         outbox = OutboxThread(settings.data_dir / "outbox.db", settings.outbox_max_bytes, clock)
         uplink = Uplink(

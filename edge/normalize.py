@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from config.contract.quality import Quality, Reason
 from config.plant.model import Source, Tag
-from config.units import Conversion, Substance, conversion
+from config.units import IDENTITY, Conversion, Substance, conversion
 from edge.current_loop import fault_of, span
 from edge.reading import Reading, Sample
 
@@ -23,6 +23,7 @@ class _Scaling:
     low: float
     high: float
     unit: Conversion
+    """Not used for a current loop, whose range is in the canonical unit."""
 
 
 class Normalizer:
@@ -42,7 +43,9 @@ class Normalizer:
                 tag.source,
                 tag.range_low,
                 tag.range_high,
-                conversion(tag.source.unit, tag.quantity, substances.get(tag.cas)),
+                IDENTITY
+                if tag.source.current_loop
+                else conversion(tag.source.unit, tag.quantity, substances.get(tag.cas)),
             )
             for tag in tags
             if tag.source is not None

@@ -10,6 +10,7 @@ import typer
 __all__ = ["COMMANDS", "build", "main"]
 
 COMMANDS: dict[str, str] = {
+    "edge": "运行边缘代理 · Run an edge agent.",
     "config": "检查、显示工厂描述文件 · Check and show plant files, print their JSON Schema.",
 }
 """Name -> one line of help. The file ``hazgate/commands/<name>.py`` has either ``app`` (a typer group) or ``run``."""

@@ -1,0 +1,85 @@
+"""`hazgate edge`: one edge agent, from the sensors of its plant to the broker of the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from config.clock import SystemClock
+from config.errors import UnitError
+from config.settings import EdgeSettings
+from edge.app import run_edge
+from edge.errors import EdgeError, UnknownDriverError, UnknownEdgeError
+from hazgate.arguments import PlantFile, broker_address, read_plant, wrong_use
+from hazgate.logs import log_for_operators
+
+__all__ = ["run"]
+
+_DEFAULT = EdgeSettings(edge="edge", data_dir=Path())
+
+
+def run(
+    *,
+    edge: Annotated[str, typer.Option(help="Which edge of the plant this is.")],
+    data: Annotated[Path, typer.Option(help="Data directory; the outbox lies in it.")],
+    plant: PlantFile = "demo",
+    plant_broker: Annotated[
+        str, typer.Option(help="Where the sensors publish: mqtt://[user:password@]host[:port]")
+    ] = "mqtt://127.0.0.1:1883",
+    broker: Annotated[
+        str, typer.Option(help="Where the gateway listens: mqtt://[user:password@]host[:port]")
+    ] = "mqtt://127.0.0.1:1883",
+    frame_max_samples: Annotated[int, typer.Option(help="A frame is closed at so many samples.")] = (
+        _DEFAULT.frame_max_samples
+    ),
+    frame_max_delay_ms: Annotated[int, typer.Option(help="... or when its first sample is this old.")] = (
+        _DEFAULT.frame_max_delay_ms
+    ),
+    outbox_max_bytes: Annotated[int, typer.Option(help="Beyond this the oldest frames are shed.")] = (
+        _DEFAULT.outbox_max_bytes
+    ),
+    resend_after_s: Annotated[float, typer.Option(help="Resend when nothing is confirmed for so long.")] = (
+        _DEFAULT.resend_after_s
+    ),
+    window_frames: Annotated[int, typer.Option(help="Frames sent and not yet confirmed, at most.")] = (
+        _DEFAULT.window_frames
+    ),
+) -> None:
+    """运行边缘代理：读取、归一、暂存、上送。 Run an edge agent: read, normalize, keep, send."""
+    log_for_operators()
+    described = read_plant(plant)
+    try:
+        settings = EdgeSettings(
+            edge=edge,
+            data_dir=data,
+            plant_broker=broker_address(plant_broker),
+            uplink_broker=broker_address(broker),
+            frame_max_samples=frame_max_samples,
+            frame_max_delay_ms=frame_max_delay_ms,
+            outbox_max_bytes=outbox_max_bytes,
+            resend_after_s=resend_after_s,
+            window_frames=window_frames,
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        wrong_use(f"--{str(first['loc'][0]).replace('_', '-')} {first['input']}: {first['msg']}")
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        await run_edge(settings, described, SystemClock(), stop)
+
+    try:
+        asyncio.run(main())
+    except (UnknownEdgeError, UnknownDriverError, UnitError) as error:
+        wrong_use(str(error))
+    except EdgeError as error:
+        typer.echo(f"hazgate edge: {error}", err=True)
+        raise typer.Exit(1) from error
