@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.metadata import version
 
 import structlog
-import uvicorn
 
 from config.clock import Clock
 from config.contract.topics import subscriptions
 from config.plant.model import Plant
 from config.settings import GatewaySettings
 from gateway.api.app import create_api
+from gateway.api.server import ApiServer
 from gateway.errors import GatewayError
 from gateway.history.duckdb_store import HistoryStore
 from gateway.history.follower import Follower
@@ -33,18 +33,9 @@ from gateway.threads import Crew
 __all__ = ["HISTORY_FILE", "run_gateway"]
 
 HISTORY_FILE = "history.duckdb"
-_GRACE_S = 1
 _JOIN_S = 5.0
 
 log = structlog.get_logger(__name__)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: who runs the gateway decides when it stops."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 async def run_gateway(
@@ -92,7 +83,7 @@ async def run_gateway(
         api = create_api(plant, board, hub, Queries(reader), history, clock, version("hazgate"))
         loop = asyncio.get_running_loop()
         crew = Crew(lambda: loop.call_soon_threadsafe(stop.set))
-        server = _Server(uvicorn.Config(api, log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE_S))
+        server = ApiServer(api)
         try:
             crew.start("pipeline", pipeline.run)
             crew.start("history", following.run)
@@ -117,7 +108,7 @@ async def run_gateway(
         )
 
 
-async def _serve(server: uvicorn.Server, listener: socket.socket, stop: asyncio.Event) -> None:
+async def _serve(server: ApiServer, listener: socket.socket, stop: asyncio.Event) -> None:
     async with asyncio.TaskGroup() as tasks:
         serving = tasks.create_task(server.serve([listener]), name="http")
         waiting = tasks.create_task(stop.wait(), name="stop")

@@ -10,6 +10,8 @@ import typer
 __all__ = ["COMMANDS", "build", "main"]
 
 COMMANDS: dict[str, str] = {
+    "gateway": "运行网关 · Run a gateway on a broker that is already there.",
+    "bench": "测量性能 · Measure throughput, delays and losses.",
     "edge": "运行边缘代理 · Run an edge agent.",
     "config": "检查、显示工厂描述文件 · Check and show plant files, print their JSON Schema.",
 }
