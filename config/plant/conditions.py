@@ -202,7 +202,7 @@ def _fault_rule(condition: Condition, instrument: Instrument, document: Conditio
         on_delay_ms=document.on_delay or 0,
         off_delay_ms=off_delay_ms if document.off_delay is None else document.off_delay,
         enabled=document.enabled is not False,
-        basis=document.basis or "every tag",
+        basis=document.basis or "house rule for every tag",
     )
 
 

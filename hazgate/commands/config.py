@@ -173,7 +173,7 @@ def _rule_row(rule: ConditionRule, shown: Conversion) -> tuple[str | Styled, ...
     return (
         rule.condition.value + ("" if rule.enabled else " (停用 · off)"),
         _number(rule.limit, shown) if has_limit else "",
-        f"{rule.deadband * shown.divisor / shown.multiplier:.4g}" if has_limit else "",
+        f"{rule.deadband * shown.divisor / shown.multiplier:.6g}" if has_limit else "",
         _seconds(rule.on_delay_ms),
         _seconds(rule.off_delay_ms),
         Styled(rule.tier.name.lower(), _STYLES[rule.tier]),
@@ -197,7 +197,7 @@ def _range(tag: Tag, shown: Conversion) -> str:
 
 
 def _number(canonical: float, shown: Conversion) -> str:
-    return f"{shown.from_canonical(canonical):.4g}"
+    return f"{shown.from_canonical(canonical):.6g}"
 
 
 def _seconds(duration_ms: int) -> str:
