@@ -2,55 +2,66 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
+import fcntl
 import os
+import random
 import shutil
+import signal
 import socket
 import sys
 from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
 
+import psutil
+import structlog
+
+from config.clock import Clock
 from gateway.errors import BrokerError
+from gateway.nats import PID_FILE, limit_queue, nats_conf
 
-__all__ = ["answers_mqtt", "child_command", "nats_conf"]
+__all__ = ["EmbeddedBroker", "answers_mqtt", "child_command", "free_port"]
 
-MAX_PAYLOAD_BYTES = 64 * 1024 * 1024
-"""NATS allows no more. Far above a frame, so that the gateway sees, counts and names an oversized payload."""
+START_WITHIN_S = 15.0
+STOP_WITHIN_S = 1.5
+PROBE_EVERY_S = 5.0
+PROBES_MISSED = 3
+"""This many probes in a row without an answer, and a server that still runs is ended and started again."""
 
+RETRY_FIRST_S = 0.25
+RETRY_LAST_S = 10.0
+STEADY_AFTER_S = 30.0
+"""A server that ran this long before it broke is started again without waiting."""
+
+_PROGRAM = "nats-server"
+_POLL_S = 0.02
+_LOG_LINES = 12
 _SBIN = "/usr/local/sbin:/usr/sbin"
 """Where Debian keeps servers, outside the PATH of ordinary users."""
 
 _CONNECT = bytes.fromhex("100c00044d5154540402000a0000")
 """MQTT 3.1.1 CONNECT: clean session, keep-alive 10 s, no client id."""
 
+log = structlog.get_logger(__name__)
 
-def nats_conf(data_dir: Path, host: str, port: int) -> str:
-    """Return the configuration of a NATS server that speaks MQTT on ``host:port`` and keeps its state in ``data_dir``.
 
-    NATS clients are not served: their listener takes a free port of the loopback interface, because the server
-    cannot run without one.
+def free_port() -> int:
+    """Return a loopback port that was free just now.
+
+    It lies below the range from which the kernel takes ports for outgoing connections: a client that tries again
+    and again to reach a dead server there could otherwise end up connected to itself.
+
+    Raises:
+        BrokerError: None was found.
     """
-    quoted = json.dumps
-    return f"""\
-server_name: "hazgate"
-host: "127.0.0.1"
-port: -1
-max_payload: {MAX_PAYLOAD_BYTES}
-# One MQTT subscriber may be this far behind before the server cuts it off.
-max_pending: {4 * MAX_PAYLOAD_BYTES}
-write_deadline: "30s"
-jetstream {{
-  store_dir: {quoted(str(data_dir.resolve()))}
-  max_file_store: 8GB
-}}
-mqtt {{
-  host: {quoted(host)}
-  port: {port}
-  # Messages under way to one subscription before it acknowledges; the default, 1024, is far too small a window.
-  max_ack_pending: 65535
-  # Redelivery after this time comes late and out of order; the edges resend by themselves, so let it be rare.
-  ack_wait: "120s"
-}}
-"""
+    chance = random.SystemRandom()
+    for _ in range(200):
+        port = chance.randrange(15_000, 32_000)
+        if _is_free("127.0.0.1", port):
+            return port
+    message = "no free loopback port between 15000 and 32000"
+    raise BrokerError(message)
 
 
 def child_command(program: str, *arguments: str) -> list[str]:
@@ -80,3 +91,242 @@ def answers_mqtt(host: str, port: int, *, timeout_s: float = 1.0) -> bool:
     except OSError:
         return False
     return answer == b"\x20\x02\x00\x00"
+
+
+class EmbeddedBroker:
+    """An MQTT 3.1.1 broker of our own.
+
+    Entering it as an asynchronous context starts the server, leaving ends it. `supervise` runs beside whatever uses
+    the broker and starts the server again when it breaks::
+
+        async with EmbeddedBroker(data_dir, clock=clock) as broker, asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(broker.supervise())
+            ...
+            watching.cancel()
+
+    Args:
+        data_dir: Its configuration, state and log go here; made when missing.
+        clock: Times how long the server ran.
+        host: Address the MQTT listener binds.
+        port: 0 takes a free one.
+    """
+
+    def __init__(self, data_dir: Path, *, clock: Clock, host: str = "127.0.0.1", port: int = 1883) -> None:
+        self.host = host
+        self.port = port or free_port()
+        self.restarts = 0
+        """How often the server had to be started again."""
+        self.error = ""
+        """Why it does not run right now; empty when it does."""
+        self._clock = clock
+        self._state_dir = data_dir / "nats"
+        self._conf = data_dir / "nats.conf"
+        self._log_file = data_dir / "nats.log"
+        self._output = data_dir / "nats.out"
+        self._lock: IO[bytes] | None = None
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def address(self) -> str:
+        """``host:port`` a client on this machine connects to."""
+        return f"{self._near_host}:{self.port}"
+
+    @property
+    def pid(self) -> int | None:
+        """Of the running server; None when it does not run."""
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    async def start(self) -> None:
+        """Start the server; return when clients can connect. Does nothing when it runs.
+
+        Raises:
+            BrokerError: It did not come up; says why and what the server said last.
+        """
+        if self.pid is not None:
+            return
+        try:
+            await asyncio.to_thread(self._prepare)
+            with self._output.open("wb") as output:
+                self._process = await asyncio.create_subprocess_exec(
+                    *child_command(_PROGRAM, "--config", str(self._conf)),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,  # Ctrl-C in the terminal is for us; we end the server in our own order
+                )
+            await self._come_up(self._process)
+        except BaseException:
+            await self.stop()
+            raise
+        self.error = ""
+
+    async def supervise(self) -> None:
+        """Start the server again whenever it ends or stops answering, with growing pauses, until cancelled."""
+        retry_s = 0.0
+        while True:
+            since_s = self._clock.monotonic_s()
+            self.error = await self._broken()
+            log.warning("broker_broken", reason=self.error, port=self.port)
+            if self._clock.monotonic_s() - since_s > STEADY_AFTER_S:
+                retry_s = 0.0
+            while self.error:
+                await asyncio.sleep(retry_s)
+                retry_s = min(max(2 * retry_s, RETRY_FIRST_S), RETRY_LAST_S)
+                await self.stop()
+                try:
+                    await self.start()
+                except BrokerError as error:
+                    self.error = str(error)
+                    log.error("broker_not_started", reason=self.error, retry_s=retry_s)
+            self.restarts += 1
+
+    async def stop(self) -> None:
+        """End the server, within two seconds, and let others use its directory."""
+        process = self._process
+        if process is not None and process.returncode is None:
+            process.terminate()
+            try:
+                async with asyncio.timeout(STOP_WITHIN_S):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def kill(self) -> None:
+        """End the server with SIGKILL, as a crash would; for tests."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    @property
+    def _near_host(self) -> str:
+        """The address under which this machine itself reaches the listener."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  compared, not bound
+
+    def _prepare(self) -> None:
+        """Make room for a server: directory, configuration, no leftover, a free port.
+
+        Raises:
+            BrokerError: The directory cannot be written or the port is taken.
+        """
+        try:
+            self._state_dir.mkdir(parents=True, exist_ok=True)
+            self._lock = _locked(self._state_dir / "lock")
+            _end_leftover(self._state_dir / PID_FILE)
+            for ports_file in self._state_dir.glob("*.ports"):
+                ports_file.unlink()
+            self._conf.write_text(
+                nats_conf(self._state_dir, self.host, self.port, log_file=self._log_file), encoding="utf-8"
+            )
+        except OSError as error:
+            message = f"the embedded broker cannot use {self._state_dir}: {error}"
+            raise BrokerError(message) from error
+        if not _is_free(self.host, self.port):
+            message = (
+                f"the embedded broker cannot listen on {self.host}:{self.port}: the address is taken or not of this "
+                "machine; end what uses it or choose another port"
+            )
+            raise BrokerError(message)
+
+    async def _come_up(self, process: asyncio.subprocess.Process) -> None:
+        """Return when the server lets clients connect and its queue is bounded.
+
+        Raises:
+            BrokerError: It ended, or took too long.
+        """
+        try:
+            async with asyncio.timeout(START_WITHIN_S):
+                while not await asyncio.to_thread(self._serves, process.pid):
+                    if process.returncode is not None:
+                        raise BrokerError(self._last_words(f"the embedded broker ended with {process.returncode}"))
+                    await asyncio.sleep(_POLL_S)
+        except TimeoutError:
+            raise BrokerError(self._last_words(f"the embedded broker was not up in {START_WITHIN_S} s")) from None
+
+    def _serves(self, pid: int) -> bool:
+        """Say whether clients can connect and the queue is bounded.
+
+        Raises:
+            BrokerError: The queue could not be bounded.
+        """
+        return answers_mqtt(self._near_host, self.port) and limit_queue(self._state_dir, pid)
+
+    async def _broken(self) -> str:
+        """Return, with the reason, when the server has ended or no longer lets clients connect."""
+        process, missed = self._process, 0
+        if process is None:
+            return "it was never started"
+        while missed < PROBES_MISSED:
+            try:
+                async with asyncio.timeout(PROBE_EVERY_S):
+                    code = await process.wait()
+                return self._last_words(f"the embedded broker ended with {code}")
+            except TimeoutError:
+                answers = await asyncio.to_thread(answers_mqtt, self._near_host, self.port)
+                missed = 0 if answers else missed + 1
+        return self._last_words("the embedded broker lets nobody connect")
+
+    def _last_words(self, what: str) -> str:
+        """Return ``what`` with the last lines the server wrote."""
+        said: list[str] = []
+        for path in (self._log_file, self._output):
+            if path.exists():
+                said += path.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
+        return "\n  ".join([f"{what}; it said last (all of it: {self._log_file}):", *said])
+
+
+def _is_free(host: str, port: int) -> bool:
+    """Say whether a server could listen there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _locked(path: Path) -> IO[bytes]:
+    """Return the file, open and locked until it is closed or this process ends in whatever way.
+
+    Raises:
+        BrokerError: Another process holds it.
+    """
+    file = path.open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        message = (
+            f"another process already runs the embedded broker of {path.parent.parent}; end it, or use its address"
+        )
+        raise BrokerError(message) from None
+    return file
+
+
+def _end_leftover(pid_file: Path) -> None:
+    """End the server an earlier, killed gateway left behind in this state directory."""
+    try:
+        process = psutil.Process(int(pid_file.read_text(encoding="ascii")))
+        if process.name() != _PROGRAM or str(pid_file.parent.parent.resolve()) not in " ".join(process.cmdline()):
+            return
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_WITHIN_S)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(STOP_WITHIN_S)
+    except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+        return

@@ -10,9 +10,12 @@ import typer
 __all__ = ["COMMANDS", "build", "main"]
 
 COMMANDS: dict[str, str] = {
+    "broker": "Run the embedded MQTT broker · 运行内置消息代理",
     "gateway": "运行网关 · Run a gateway on a broker that is already there.",
     "bench": "测量性能 · Measure throughput, delays and losses.",
     "edge": "运行边缘代理 · Run an edge agent.",
+    "simulate": "模拟传感器 · Play a scenario of a plant, as its sensors would publish it.",
+    "replay": "重放历史数据 · Publish recorded data as if sensors sent it.",
     "config": "检查、显示工厂描述文件 · Check and show plant files, print their JSON Schema.",
 }
 """Name -> one line of help. The file ``hazgate/commands/<name>.py`` has either ``app`` (a typer group) or ``run``."""

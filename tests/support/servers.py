@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
-import socket
 import subprocess
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -13,32 +11,13 @@ from types import TracebackType
 from typing import Self
 
 from config.mosquitto import mosquitto_conf
-from gateway.broker import answers_mqtt, child_command, nats_conf
+from gateway.broker import answers_mqtt, child_command, free_port
+from gateway.nats import limit_queue, nats_conf
 
-__all__ = ["BROKERS", "Broker", "Mosquitto", "Nats", "free_port"]
+__all__ = ["BROKERS", "Broker", "Mosquitto", "Nats"]
 
 START_WITHIN_S = 15.0
 POLL_S = 0.02
-
-
-def free_port() -> int:
-    """Return a loopback port that was free just now.
-
-    It lies below the range from which the kernel takes ports for outgoing connections: a client that tries again
-    and again to reach a dead server there could otherwise end up connected to itself.
-    """
-    chance = random.SystemRandom()
-    for _ in range(200):
-        port = chance.randrange(15_000, 32_000)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    message = "no free loopback port between 15000 and 32000"
-    raise RuntimeError(message)
 
 
 class Broker(ABC):
@@ -86,7 +65,7 @@ class Broker(ABC):
                 self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )
         for _ in range(int(START_WITHIN_S / POLL_S)):
-            if answers_mqtt(self.host, self.port):
+            if self._serves(self._process.pid):
                 return
             try:
                 code = self._process.wait(POLL_S)
@@ -99,6 +78,10 @@ class Broker(ABC):
             f"{self.kind} let nobody connect to {self.address} in {START_WITHIN_S} s; it said:\n{self.log[-2000:]}"
         )
         raise RuntimeError(message)
+
+    def _serves(self, _pid: int) -> bool:
+        """Say whether clients can connect."""
+        return answers_mqtt(self.host, self.port)
 
     def stop(self) -> None:
         """End it the polite way (SIGTERM)."""
@@ -172,8 +155,11 @@ class Nats(Broker):
 
     def _command(self) -> list[str]:
         conf = self.state_dir / "nats.conf"
-        conf.write_text(nats_conf(self.state_dir / "jetstream", self.host, self.port), encoding="utf-8")
+        conf.write_text(nats_conf(self.state_dir, self.host, self.port), encoding="utf-8")
         return child_command("nats-server", "--config", str(conf))
+
+    def _serves(self, pid: int) -> bool:
+        return super()._serves(pid) and limit_queue(self.state_dir, pid)
 
 
 BROKERS: dict[str, type[Broker]] = {"mosquitto": Mosquitto, "embedded": Nats}

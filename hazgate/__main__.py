@@ -1,0 +1,5 @@
+"""`python -m hazgate` is `hazgate`."""
+
+from hazgate.cli import main
+
+main()
