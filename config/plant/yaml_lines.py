@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import yaml
 
@@ -18,9 +20,14 @@ Path: TypeAlias = tuple[str | int, ...]
 
 _LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_WHOLE = re.compile(r"[-+]?(0|[1-9]\d{0,300})")
+_DECIMAL = re.compile(r"[-+]?(\d+\.\d*|\.\d+|\d+(?=[eE])|[1-9]\d*)([eE][-+]?\d+)?")
+_WORDS: Mapping[str, bool | float | None] = {
+    "": None, "~": None, "null": None, "true": True, "false": False,
+    ".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf, ".nan": math.nan,
+}  # fmt: skip
 
-_TAG = "tag:yaml.org,2002:"
+_DEEPEST = 50
 
 
 @dataclass(slots=True)
@@ -45,7 +52,7 @@ class LinedYaml:
             if found:
                 return found
             path, of_key = path[:-1], True
-        return 1
+        return self.value_lines.get((), 1)
 
 
 def dotted(path: Path) -> str:
@@ -60,10 +67,10 @@ def dotted(path: Path) -> str:
 
 
 def read_yaml(text: str, file: str) -> LinedYaml:
-    """Read one YAML document of mappings with text keys, lists and scalars.
+    """Read one YAML document of mappings with text keys, lists and scalars, by the core schema of YAML 1.2.
 
-    Refused, because they surprise: duplicate keys, aliases (so no merge keys and no endless nesting), explicit tags.
-    Dates stay text; ``1e-3`` is a number.
+    So ``no`` and ``off`` are text, as are ``017``, ``12:30`` and dates. Refused, because they surprise: duplicate keys,
+    aliases (so no merge keys), explicit tags, a second document, nesting deeper than 50.
 
     Args:
         text: The document.
@@ -75,26 +82,35 @@ def read_yaml(text: str, file: str) -> LinedYaml:
     read = LinedYaml()
     loader = _LOADER(text)
     try:
-        root = loader.get_single_node()
+        _Reader(loader, read, file).document()
+    except _RefusedError as error:
+        read.problems.append(
+            Problem(file, error.line, "(syntax)", error.found, "one document of keys, lists and values")
+        )
+        read.value = None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         found = " ".join(part for part in (error.context, error.problem) if part)
         line = mark.line + 1 if mark else 0
         read.problems.append(Problem(file, line, "(syntax)", f"not YAML: {found}", _syntax_hint(text, line)))
-        return read
-    except RecursionError:
-        read.problems.append(Problem(file, 0, "(syntax)", "lists or mappings nested too deep", "at most a few levels"))
-        return read
+        read.value = None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         found = f"the character {chr(error.character)!r}" if isinstance(error.character, int) else str(error)
         read.problems.append(Problem(file, line, "(syntax)", found, "printable UTF-8 text only"))
-        return read
+        read.value = None
     finally:
         loader.dispose()
-    if root is not None:
-        _Reader(read, file).read(root)
     return read
+
+
+class _RefusedError(Exception):
+    """Something that is YAML, but after which reading on makes no sense."""
+
+    def __init__(self, found: str, event: yaml.Event) -> None:
+        self.found = found
+        self.line = _line(event)
+        super().__init__(found)
 
 
 def _syntax_hint(text: str, line: int) -> str:
@@ -105,77 +121,87 @@ def _syntax_hint(text: str, line: int) -> str:
 
 
 class _Reader:
-    """Turns YAML nodes into values, once per node."""
+    """Turns the events of a YAML parser into values."""
 
-    def __init__(self, into: LinedYaml, file: str) -> None:
+    def __init__(self, loader: yaml.CSafeLoader | yaml.SafeLoader, into: LinedYaml, file: str) -> None:
+        self._loader = loader
         self._into = into
         self._file = file
-        self._seen: set[int] = set()
 
-    def read(self, root: yaml.Node) -> None:
-        self._into.value_lines[()] = root.start_mark.line + 1
-        self._into.value = self._value(root, ())
+    def document(self) -> None:
+        """Read the one document of the stream."""
+        self._next()
+        if self._loader.check_event(yaml.StreamEndEvent):
+            return
+        self._next()
+        event = self._next()
+        self._into.value_lines[()] = _line(event)
+        self._into.value = self._value(event, ())
+        self._next()
+        if not self._loader.check_event(yaml.StreamEndEvent):
+            raise _RefusedError("a second document", self._next())
 
-    def _value(self, node: yaml.Node, path: Path) -> Value:
-        if id(node) in self._seen:
-            self._problem(node, path, "a YAML alias", "write it out, or put what is shared into a template")
-            return None
-        self._seen.add(id(node))
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
-            return self._sequence(node, path)
-        return self._scalar(node, path)
+    def _next(self) -> yaml.Event:
+        return cast("yaml.Event", self._loader.get_event())
 
-    def _mapping(self, node: yaml.MappingNode, path: Path) -> Value:
+    def _value(self, event: yaml.Event, path: Path) -> Value:
+        if len(path) > _DEEPEST:
+            raise _RefusedError(f"lists or mappings nested deeper than {_DEEPEST}", event)
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            self._problem(event, path, f"the YAML tag {tag!r}", "plain values without tags")
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._mapping(path)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._sequence(path)
+        if isinstance(event, yaml.ScalarEvent):
+            return _scalar(event.value) if event.implicit[0] else event.value
+        self._problem(event, path, "a YAML alias", "write it out, or put what is shared into a template")
+        return None
+
+    def _mapping(self, path: Path) -> Value:
         values: dict[str, Value] = {}
-        for key_node, value_node in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                self._problem(key_node, path, "a key that is no text", "plain text keys")
-                continue
-            key: str = key_node.value
-            at = (*path, key)
-            line = key_node.start_mark.line + 1
-            if key in values:
+        while not self._loader.check_event(yaml.MappingEndEvent):
+            key_event = self._next()
+            if not isinstance(key_event, yaml.ScalarEvent):
+                raise _RefusedError("a key that is no text", key_event)
+            key: str = key_event.value
+            at, again = (*path, key), key in values
+            if again:
                 found = f"{key!r} is there twice (before on line {self._into.key_lines[at]})"
-                self._problem(key_node, at, found, "each key once")
-                continue
-            self._into.key_lines[at] = line
-            nested = isinstance(value_node, yaml.CollectionNode)
-            self._into.value_lines[at] = line if nested else value_node.start_mark.line + 1
-            values[key] = self._value(value_node, at)
+                self._problem(key_event, at, found, "each key once")
+                at = (*path, f"{key} (again)")
+            event = self._next()
+            self._into.key_lines[at] = _line(key_event)
+            self._into.value_lines[at] = _line(event if isinstance(event, yaml.ScalarEvent) else key_event)
+            value = self._value(event, at)
+            if not again:
+                values[key] = value
+        self._next()
         return values
 
-    def _sequence(self, node: yaml.SequenceNode, path: Path) -> Value:
+    def _sequence(self, path: Path) -> Value:
         values: list[Value] = []
-        for position, item in enumerate(node.value):
-            at = (*path, position)
-            self._into.value_lines[at] = item.start_mark.line + 1
-            values.append(self._value(item, at))
+        while not self._loader.check_event(yaml.SequenceEndEvent):
+            event = self._next()
+            at = (*path, len(values))
+            self._into.value_lines[at] = _line(event)
+            values.append(self._value(event, at))
+        self._next()
         return values
 
-    def _scalar(self, node: yaml.Node, path: Path) -> Value:
-        text: str = node.value
-        plain = isinstance(node, yaml.ScalarNode) and not node.style
-        kind = node.tag.removeprefix(_TAG)
-        if kind == "null":
-            return None
-        if kind == "bool":
-            return text.lower() in ("yes", "true", "on")
-        if kind in ("int", "float") or (kind == "str" and plain and _NUMBER.fullmatch(text)):
-            return self._number(text)
-        if kind not in ("str", "timestamp", "value"):
-            self._problem(node, path, f"the YAML tag {node.tag!r}", "plain values without tags")
-            return None
-        return text
+    def _problem(self, event: yaml.Event, path: Path, found: str, allowed: str) -> None:
+        self._into.problems.append(Problem(self._file, _line(event), dotted(path), found, allowed))
 
-    def _number(self, text: str) -> Value:
-        """Read a decimal number; what YAML 1.1 also takes for one (octal 017, 12:30, 1_000) stays text."""
-        if re.fullmatch(r"[-+]?(0|[1-9]\d{0,300})", text):
-            return int(text)
-        if _NUMBER.fullmatch(text) and not re.fullmatch(r"[-+]?0\d+", text):
-            return float(text)
-        return {".inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan")}.get(text.lower(), text)
 
-    def _problem(self, node: yaml.Node, path: Path, found: str, allowed: str) -> None:
-        self._into.problems.append(Problem(self._file, node.start_mark.line + 1, dotted(path), found, allowed))
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 0
+
+
+def _scalar(text: str) -> Value:
+    """Read a plain scalar by the core schema; what YAML 1.1 also took for a number or a truth stays text."""
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if _DECIMAL.fullmatch(text):
+        return float(text)
+    return _WORDS.get(text.lower(), text)
