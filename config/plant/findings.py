@@ -39,6 +39,8 @@ _EXPECTED = {
     "string_too_short": "text that is not empty",
 }
 
+_LENGTH = {"too_short": "min_length", "too_long": "max_length"}
+
 _STAND_INS: Mapping[str, Value] = {
     "enterprise": {"id": "x", "name": {"zh": "x", "en": "x"}},
     "site": {"id": "x", "name": {"zh": "x", "en": "x"}, "latitude_deg": 0, "longitude_deg": 0},
@@ -53,6 +55,7 @@ class Findings:
         self._file = file
         self._lined = lined
         self._problems: dict[Problem, None] = dict.fromkeys(lined.problems)
+        self._meant: set[Path] = set()
 
     def add(self, path: Path, found: str, allowed: str, *, of_key: bool = False) -> None:
         """Note one problem at ``path``; the same problem noted twice (a template's) counts once."""
@@ -60,8 +63,12 @@ class Findings:
         self._problems[Problem(self._file, line, dotted(path), found, allowed)] = None
 
     def written(self, path: Path) -> bool:
-        """Say whether the file has something at ``path`` (right or wrong)."""
-        return path in self._lined.value_lines
+        """Say whether the file has something at ``path``, right or wrong, or under a misspelt key."""
+        return path in self._lined.value_lines or path in self._meant
+
+    def misspelt(self, path: Path) -> None:
+        """Take ``path`` for written: an unknown key beside it looks like it."""
+        self._meant.add(path)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -99,7 +106,7 @@ def read_document(lined: LinedYaml, findings: Findings) -> PlantDocument | None:
             return PlantDocument.model_validate(raw)
         except ValidationError as error:
             details = error.errors(include_url=False)
-        for detail in details:
+        for detail in sorted(details, key=lambda detail: detail["type"] != "extra_forbidden"):
             if first:
                 _note(detail, findings)
             _leave_out(raw, detail)
@@ -110,17 +117,30 @@ def _note(detail: ErrorDetails, findings: Findings) -> None:
     path = tuple(part for part in detail["loc"] if part != "[key]")
     kind, wrong = detail["type"], detail["input"]
     if kind == "missing":
-        findings.add(path, "the key is missing", f"{path[-1]!r} is required", of_key=True)
+        if not findings.written(path):
+            findings.add(path, "the key is missing", f"{path[-1]!r} is required", of_key=True)
     elif kind == "extra_forbidden":
         known = list(_model_at(path[:-1]).model_fields)
         findings.add(path, f"unknown key {path[-1]!r}", one_of(str(path[-1]), known), of_key=True)
-    elif kind in ("enum", "literal_error"):
-        known = re.findall(r"'([^']*)'", detail["ctx"]["expected"]) or [detail["ctx"]["expected"]]
-        findings.add(path, _shown(wrong), one_of(str(wrong), known))
-    elif kind == "value_error":
-        findings.add(path, _shown(wrong), str(detail["ctx"]["error"]))
+        for near in difflib.get_close_matches(str(path[-1]), known, n=1):
+            findings.misspelt((*path[:-1], near))
     else:
-        findings.add(path, _shown(wrong), _EXPECTED.get(kind, detail["msg"].removeprefix("Input should be ")))
+        findings.add(path, _shown(wrong), _allowed(detail, path))
+
+
+def _allowed(detail: ErrorDetails, path: Path) -> str:
+    """Say what a value should have been."""
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind in ("enum", "literal_error"):
+        expected = str(context["expected"])
+        return one_of(str(detail["input"]), re.findall(r"'([^']*)'", expected) or [expected])
+    if kind == "value_error":
+        return str(context["error"])
+    if kind in ("too_short", "too_long"):
+        return f"a list of at {'least' if kind == 'too_short' else 'most'} {context[_LENGTH[kind]]}"
+    if kind == "model_type" and "limits" in path[-2:-1]:
+        return "a limit (a number), false to switch it off, or a mapping with the keys limit, deadband, on_delay, ..."
+    return _EXPECTED.get(kind, detail["msg"].removeprefix("Input should be "))
 
 
 def _shown(wrong: object) -> str:
