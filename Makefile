@@ -1,0 +1,28 @@
+# Two commands do everything: `make demo` and `make test`. Both set up what they need, once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: setup demo test check bench soak clean
+
+setup:
+	@scripts/setup $(PYTHON)
+
+demo: setup  ## the product at work: make demo ARGS="--seconds 60 --report demo.json"
+	@$(BIN)/hazgate demo $(ARGS)
+
+check: setup  ## format, lint, types, import contracts, house rules
+	@scripts/check
+
+test: check  ## all of `check`, then the quick suite: make test ARGS="-k edge"
+	@$(BIN)/python -m pytest -m "not soak" $(ARGS)
+
+soak: setup  ## the tests that run for minutes
+	@$(BIN)/python -m pytest -m soak $(ARGS)
+
+bench: setup  ## throughput, delay to the alarm, loss: make bench ARGS="--seconds 10"
+	@$(BIN)/hazgate bench pipeline $(ARGS)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
