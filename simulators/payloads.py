@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -16,7 +16,7 @@ from config.units import IDENTITY, Conversion, conversion
 from simulators.errors import EncodingError
 from simulators.faults import Reading
 
-__all__ = ["Message", "Sample", "TagEncoder", "encode_payload", "encoders"]
+__all__ = ["Message", "Sample", "TagEncoder", "check_topics", "encode_payload", "encoders"]
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | float | int | None"
 
@@ -121,13 +121,22 @@ def encoders(plant: Plant) -> dict[str, TagEncoder]:
         EncodingError: A source that cannot carry its tag, or tags that cannot share a topic.
     """
     made = {name: TagEncoder(tag, plant) for name, tag in plant.tags.items()}
+    check_topics(made.values())
+    return made
+
+
+def check_topics(made: Iterable[TagEncoder]) -> None:
+    """Check that only tags that can share a topic do.
+
+    Raises:
+        EncodingError: Two cannot.
+    """
     first: dict[str, TagEncoder] = {}
-    for one in made.values():
+    for one in made:
         other = first.setdefault(one.topic, one)
         if other is not one and not (_shares(one) and _shares(other)):
             message = f"tags {other.tag.name} and {one.tag.name} publish on {one.topic}: only JSON with paths can share"
             raise EncodingError(message)
-    return made
 
 
 def encode_payload(parts: Sequence[tuple[TagEncoder, Reading]], start_ms: int) -> bytes:

@@ -33,7 +33,7 @@ class PlaySettings:
 
     speed: float = 1.0
     """Times real time; `math.inf` is as fast as the broker takes it."""
-    window: int = 2000
+    window: int = 200
     """Messages published but not yet acknowledged, at most. More are not made before there is room."""
     patience_s: float = 60.0
     """Nothing acknowledged for this long, though something waits for it: the rest is given up and counted."""
@@ -151,20 +151,34 @@ class _Player:
             max_inflight_messages=self._settings.window,
             timeout=_HANDSHAKE_S,
         )
+        client.pending_calls_threshold = self._settings.window  # that many are wanted; it would warn beyond ten
         done = False
         try:
             async with client, asyncio.TaskGroup() as group:
                 self.ledger.connections += 1
                 self.ledger.connected = True
-                alive = group.create_task(_until_disconnected(client))
+                lost = group.create_task(_until_disconnected(client))
+                silent = group.create_task(self._until_silent())
                 await self._send_all(client, group, stop)
-                alive.cancel()
+                lost.cancel()
+                silent.cancel()
                 done = True
         except* aiomqtt.MqttError as errors:
             self.ledger.error = str(_first(errors))
         finally:
             self.ledger.connected = False
         return done
+
+    async def _until_silent(self) -> None:
+        """Raise when a connection that looks alive acknowledges nothing."""
+        seen, since_s = -1, self._clock.monotonic_s()
+        while True:
+            await asyncio.sleep(_WATCH_EVERY_S)
+            now_s = self._clock.monotonic_s()
+            if not self._under_way or self.ledger.messages != seen:
+                seen, since_s = self.ledger.messages, now_s
+            elif now_s - since_s > self._settings.ack_within_s:
+                raise aiomqtt.MqttError(f"no acknowledgement within {self._settings.ack_within_s:g} s")
 
     async def _send_all(self, client: aiomqtt.Client, group: asyncio.TaskGroup, stop: asyncio.Event) -> None:
         """Send again what was under way, then what comes due; return when all of it is acknowledged."""
@@ -192,7 +206,7 @@ class _Player:
 
     async def _publish(self, client: aiomqtt.Client, number: int, message: Message) -> None:
         """Publish one message and wait until the broker has it."""
-        await client.publish(message.topic, message.payload, qos=message.qos, timeout=self._settings.ack_within_s)
+        await client.publish(message.topic, message.payload, qos=message.qos, timeout=math.inf)
         del self._under_way[number]
         self.ledger.messages += 1
         for sample in message.samples:
