@@ -115,6 +115,7 @@ async def _open(outbox: OutboxThread, health: EdgeHealth) -> None:
             continue
         health.outbox = outbox.state
         health.mend("outbox")
+        health.changed.set()
         return
 
 

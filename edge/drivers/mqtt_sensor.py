@@ -67,9 +67,6 @@ class MqttSensor:
         await until(stop, self._sink.room())
         async with connected(self._address, self._client_id, stop, clean=False) as link:
             connected_s = self._clock.monotonic_s()
-            self._health.plant_connected = True
-            self._health.mend("plant_broker")
-            log.info("plant broker connected", host=self._address.host, port=self._address.port)
             await until(stop, self._work(link, connected_s))
             if stop.is_set():
                 try:
@@ -85,11 +82,14 @@ class MqttSensor:
 
     async def _subscribe(self, link: Link) -> None:
         """Subscribe, also on a session that should remember: the broker may have lost it."""
-        wanted = self._filters
-        while refused := await link.subscribe(wanted):
+        refused = await link.subscribe(self._filters)
+        self._health.plant_connected = True
+        self._health.mend("plant_broker")
+        log.info("plant broker connected", host=self._address.host, port=self._address.port, topics=len(self._filters))
+        while refused:
             self._health.fail("subscription", f"the plant broker refuses {', '.join(refused[:5])}")
-            wanted = [(topic, qos) for topic, qos in self._filters if topic in refused]
             await asyncio.sleep(REFUSED_AGAIN_S)
+            refused = await link.subscribe([(topic, qos) for topic, qos in self._filters if topic in refused])
         self._health.mend("subscription")
 
     async def _read(self, link: Link, connected_s: float) -> None:

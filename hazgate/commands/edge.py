@@ -29,10 +29,10 @@ def run(
     data: Annotated[Path, typer.Option(help="Data directory; the outbox lies in it.")],
     plant: PlantFile = "demo",
     plant_broker: Annotated[
-        str, typer.Option(help="Where the sensors publish: mqtt://[user:password@]host[:port]")
+        str, typer.Option(help="Where the sensors publish: host, host:port or mqtt://user:password@host:port")
     ] = "mqtt://127.0.0.1:1883",
     broker: Annotated[
-        str, typer.Option(help="Where the gateway listens: mqtt://[user:password@]host[:port]")
+        str, typer.Option(help="Where the gateway listens, likewise.")
     ] = "mqtt://127.0.0.1:1883",
     frame_max_samples: Annotated[int, typer.Option(help="A frame is closed at so many samples.")] = (
         _DEFAULT.frame_max_samples
