@@ -209,6 +209,9 @@ class TagBuilder:
                 written[condition] = document
 
         def note(condition: Condition, key: str, found: str, allowed: str) -> None:
-            self._note(overlay.path("limits", condition.value, key), found, allowed)
+            path = overlay.path("limits", condition.value, key)
+            unread = getattr(written.get(condition), key, None) is None and self.references.findings.written(path)
+            if not unread:
+                self._note(path, found, allowed)
 
         return condition_rules(instrument, written, defaults, note)
