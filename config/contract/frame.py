@@ -6,6 +6,7 @@ at once in `gateway.ingest.decode`, bound to this definition by a property test.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 import msgspec
@@ -34,6 +35,8 @@ MAX_FRAME_BYTES = 4 * 1024 * 1024
 LATEST_TIME_MS = 1 << 47
 """Year 6429: a time beyond this is no time. (Being far ahead of the gateway is another matter: CLOCK_SUSPECT.)"""
 
+_POSITION = re.compile(r"0|[1-9][0-9]{0,3}")
+
 Epoch = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8,64}$")]
 TimeMs = Annotated[int, msgspec.Meta(ge=0, le=LATEST_TIME_MS)]
 
@@ -60,7 +63,7 @@ class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     oldest: bool = False
     """The edge holds nothing older in this epoch: whatever is missing below ``seq`` was kept by a gateway
     before, or was shed (``shed_samples``), and will never come."""
-    shed_samples: Annotated[int, msgspec.Meta(ge=0)] = 0
+    shed_samples: Annotated[int, msgspec.Meta(ge=0, le=(1 << 53) - 1)] = 0
     """With ``oldest``: samples of this epoch the edge had to shed so far, in all."""
 
 
@@ -121,10 +124,10 @@ def check_reasons(reasons: dict[str, str], count: int) -> None:
         FrameError: A position outside the frame or a reason that is not known.
     """
     for position, reason in reasons.items():
-        if not (position.isascii() and position.isdecimal() and int(position) < count):
-            raise FrameError("bad_shape", f"reasons: {position!r} is no position below {count}")
+        if not (_POSITION.fullmatch(position) and int(position) < count):
+            raise FrameError("bad_shape", f"reasons: {position[:140]!r} is no position below {count}")
         if reason not in REASON_NAMES:
-            raise FrameError("bad_shape", f"reasons: {reason!r} is none of {', '.join(REASON_NAMES)}")
+            raise FrameError("bad_shape", f"reasons: {reason[:140]!r} is none of {', '.join(REASON_NAMES)}")
 
 
 def _why_not_json(payload: bytes) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Generic, Literal, TypeVar
 
 import msgspec
 import numpy as np
@@ -29,10 +29,15 @@ __all__ = ["NO_EDGE", "Decoder", "FrameIn", "PointIn", "Refused", "StatusIn"]
 NO_EDGE = "?"
 """Collects in the ledger what names no edge of this plant, so that rubbish cannot make it grow."""
 
-_CACHE_ENTRIES = 20_000
-_ENVELOPE = re.compile(rb'"epoch"\s*:\s*"([0-9a-f]{8,64})"\s*,\s*"seq"\s*:\s*([0-9]{1,15})\b')
+_TOPICS_KNOWN = 20_000
+_CACHE_BYTES = 32 << 20
+"""An edge that never sends the same tags twice shall not fill the memory."""
+_CACHE_ENTRY_BYTES = 512
+_REJECTED_BYTES = 256
+_ENVELOPE = re.compile(rb'"epoch"\s*:\s*"([0-9a-f]{8,64})"\s*,\s*"seq"\s*:\s*([1-9][0-9]{0,14})\s*(?=[,}])')
 _ENVELOPE_WITHIN = 512
-_MAX_POINT_BYTES = 65_536
+_MAX_SMALL_BYTES = 65_536
+"""Of a point or a status."""
 
 
 class _Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,7 +53,7 @@ class _Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quality: msgspec.Raw
     reasons: dict[str, str] = {}
     oldest: bool = False
-    shed_samples: Annotated[int, msgspec.Meta(ge=0)] = 0
+    shed_samples: Annotated[int, msgspec.Meta(ge=0, le=(1 << 53) - 1)] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,26 @@ class _Tags:
     """-1 where a tag is not one of this edge."""
     rejected: tuple[tuple[str, str], ...]
     """(tag, reason) of each -1, in order."""
+
+
+V = TypeVar("V")
+
+
+class _Cache(Generic[V]):
+    """What raw columns mean; started afresh when it weighs too much."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, bytes], V] = {}
+        self._bytes = 0
+        self.get = self._known.get
+
+    def put(self, edge: str, raw: bytes, meaning: V, extra_bytes: int = 0) -> None:
+        weight = len(raw) + extra_bytes + _CACHE_ENTRY_BYTES
+        if self._bytes + weight > _CACHE_BYTES:
+            self._known.clear()
+            self._bytes = 0
+        self._known[edge, raw] = meaning
+        self._bytes += weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +159,8 @@ class Decoder:
         self._names = msgspec.json.Decoder(list[str])
         self._severities = msgspec.json.Decoder(list[Annotated[int, msgspec.Meta(ge=0, le=2)]])
         self._topics: dict[str, EdgeTopic] = {}
-        self._tags: dict[tuple[str, bytes], _Tags] = {}
-        self._quality: dict[bytes, NDArray[np.uint8]] = {}
+        self._tags = _Cache[_Tags]()
+        self._quality = _Cache[NDArray[np.uint8]]()
 
     def read(self, messages: Sequence[Message]) -> list[FrameIn | PointIn | StatusIn | Refused]:
         """Say of each message what it is, in order. Never raises for what a message contains."""
@@ -164,6 +189,7 @@ class Decoder:
             case Kind.POINTS:
                 return self._point(message, topic)
             case Kind.STATUS:
+                _check_small(message.payload)
                 return StatusIn(message, topic.edge, decode(message.payload, EdgeStatus))
             case Kind.KEPT | Kind.ALARMS:
                 raise FrameError("unexpected_kind", f"nothing is expected on {message.topic}")
@@ -172,7 +198,7 @@ class Decoder:
         if not message.topic_ok:
             raise TopicError("not UTF-8")
         topic = parse_edge_topic(message.topic)
-        if len(self._topics) >= _CACHE_ENTRIES:
+        if len(self._topics) >= _TOPICS_KNOWN:
             self._topics.clear()
         self._topics[message.topic] = topic
         return topic
@@ -181,11 +207,13 @@ class Decoder:
         payload = message.payload
         if len(payload) > MAX_FRAME_BYTES:
             raise FrameError("too_large", f"{len(payload)} bytes, at most {MAX_FRAME_BYTES} are allowed")
+        if payload.count(b'"tags"') > 1 or payload.count(b'"quality"') > 1 or b"\\" in payload:
+            decode_frame(payload)  # a column that comes twice: of one left unread only the last is seen here
         try:
             read = self._envelope.decode(payload)
             tags = self._look_up_tags(edge, bytes(read.tags))
             quality = self._look_up_quality(bytes(read.quality))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, FrameError) as error:
             decode_frame(payload)  # the strict reading names the reason
             raise FrameError("bad_shape", str(error)) from None
         count = len(read.values)
@@ -214,19 +242,17 @@ class Decoder:
         rows = self._rows.find(edge, names)
         rejected = tuple((name, self._rows.why_not(name)) for name, row in zip(names, rows, strict=True) if row < 0)
         tags = _Tags(np.array(rows, np.int32), rejected)
-        if len(self._tags) >= _CACHE_ENTRIES:
-            self._tags.clear()
-        self._tags[edge, raw] = tags
+        if len(names) <= MAX_SAMPLES:
+            self._tags.put(edge, raw, tags, _REJECTED_BYTES * len(rejected))
         return tags
 
     def _look_up_quality(self, raw: bytes) -> NDArray[np.uint8]:
-        known = self._quality.get(raw)
+        known = self._quality.get(("", raw))
         if known is not None:
             return known
         quality = np.array(self._severities.decode(raw), np.uint8)
-        if len(self._quality) >= _CACHE_ENTRIES:
-            self._quality.clear()
-        self._quality[raw] = quality
+        if len(quality) <= MAX_SAMPLES:
+            self._quality.put("", raw, quality)
         return quality
 
     def _point(self, message: Message, topic: EdgeTopic) -> PointIn:
@@ -235,8 +261,7 @@ class Decoder:
         (row,) = self._rows.find(topic.edge, (topic.tag,))
         if row < 0:
             raise FrameError(self._rows.why_not(topic.tag), f"tag {topic.tag!r}")
-        if len(message.payload) > _MAX_POINT_BYTES:
-            raise FrameError("too_large", f"{len(message.payload)} bytes, at most {_MAX_POINT_BYTES} are allowed")
+        _check_small(message.payload)
         try:
             point = decode_point(message.payload)
         except ContractError:
@@ -253,3 +278,8 @@ class Decoder:
         epoch, seq = (found[1].decode(), int(found[2])) if found else ("", 0)
         oldest = b'"oldest":true' in message.payload
         return Refused(message, topic.site, topic.edge, topic.kind, reason, detail, epoch, seq, oldest)
+
+
+def _check_small(payload: bytes) -> None:
+    if len(payload) > _MAX_SMALL_BYTES:
+        raise FrameError("too_large", f"{len(payload)} bytes, at most {_MAX_SMALL_BYTES} are allowed")
