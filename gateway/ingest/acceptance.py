@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from alerting.batch import Batch
 from config.contract.messages import EdgeStatus, Refusal
+from config.contract.topics import parse_edge_topic
 from gateway.ingest.decode import FrameIn, PointIn, Refused, StatusIn
 from gateway.ingest.transport import Message
 from gateway.ledger import Count
@@ -212,7 +213,10 @@ def _take_point(intake: Intake, columns: _Columns, point: PointIn) -> None:
 
 
 def _take_refused(intake: Intake, marks: Mapping[tuple[str, str], Mark], refused: Refused) -> None:
-    """Set a message aside; a broken frame whose envelope can be read takes its turn, so that it blocks nothing."""
+    """Set a message aside; a broken frame whose envelope can be read takes its turn, so that it blocks nothing.
+
+    It is shown at once, also when its turn is still to come: perhaps nobody ever sends it again.
+    """
     counts = _count(intake, refused.edge)
     if not refused.epoch:
         counts[Count.FRAMES_RECEIVED] += 1
@@ -220,8 +224,6 @@ def _take_refused(intake: Intake, marks: Mapping[tuple[str, str], Mark], refused
     elif _admit(intake, marks, refused):
         counts[Count.FRAMES_REFUSED] += 1
         intake.announce[refused.edge, refused.epoch].append(Refusal(refused.seq, refused.reason))
-    else:
-        return
     intake.dead_letters.append(_dead_letter(refused, refused.message))
 
 
@@ -242,7 +244,7 @@ def _dead_letter(refused: Refused, message: Message) -> DeadLetter:
 def _rejected(frame: FrameIn, tag: str, reason: str, times: int) -> DeadLetter:
     return DeadLetter(
         reason=reason,
-        site="",
+        site=parse_edge_topic(frame.message.topic).site,
         edge=frame.edge,
         topic=frame.message.topic,
         detail=f"tag {tag!r} in frame {frame.seq} of epoch {frame.epoch}"[:500],
