@@ -57,9 +57,13 @@ class EdgeHealth:
         """Samples of this epoch shed because the outbox was full."""
         return self.outbox.shed_samples
 
+    def expect(self, name: str) -> None:
+        """Note that something does not work yet: told in the status, but no news until it fails."""
+        self.faults.setdefault(name, "")
+
     def fail(self, name: str, error: str) -> None:
         """Note that something does not work; logged when it is new."""
-        if name not in self.faults:
+        if not self.faults.get(name):
             log.error("fault", name=name, error=error)
             self.changed.set()
         self.faults[name] = error

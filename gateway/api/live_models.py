@@ -49,6 +49,7 @@ class EdgeReport(Model):
     outbox_bytes: int
     shed_samples: int
     unreadable: dict[str, int]
+    faults: tuple[str, ...] = Field(description="What does not work at the edge now; see `EdgeStatus` of the contract")
     software: str
 
 
