@@ -20,6 +20,8 @@ class Disposition(IntEnum):
     """Older than the last evaluated sample of its tag: stored and marked, never changes the live state."""
     DUPLICATE = 2
     """Same time and value as the last evaluated sample of its tag: dropped and counted."""
+    SAME_TIME = 3
+    """Evaluated; of the same time as an earlier sample of its tag, with another value (so it may be a resend)."""
 
 
 class Change(IntEnum):

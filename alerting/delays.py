@@ -265,8 +265,7 @@ def mature(rules: Rules, state: State, now_ms: int) -> Transitions:
     Args:
         rules: The rules in force.
         state: Changed in place: ``busy`` and the tables of conditions.
-        now_ms: Gateway clock. The last sample of a tag stands for the process while the tag is silent, for its
-            hold at most.
+        now_ms: Gateway clock; the last sample of a silent tag stands for the process, for its hold at most.
 
     Returns:
         The transitions, at the instants at which the delays were over.

@@ -18,7 +18,8 @@ def dispositions(state: State, samples: Samples) -> NDArray[np.uint8]:
     """Say what becomes of each sample, taken in order of arrival.
 
     LATE: older than the clock of its tag. DUPLICATE: of the same source time and value (NaN equals NaN) as the last
-    evaluated sample. Samples whose clock is suspect are neither, and never move the clock of their tag.
+    evaluated sample. SAME_TIME: not newer than the clock, but neither of these. Samples whose clock is suspect are
+    none of them, and never move the clock of their tag.
 
     Returns:
         n bytes, a `Disposition` each.
@@ -29,11 +30,16 @@ def dispositions(state: State, samples: Samples) -> NDArray[np.uint8]:
     sample = samples.take(order)
     first = first_of_runs(sample.row)
     clock_ms = np.where(sample.suspect, -1, sample.time_ms)
-    clock_ms[first] = np.maximum(clock_ms[first], state.clock_ms[sample.row[first]])
-    late = ~sample.suspect & (sample.time_ms < running_max(np.cumsum(first) - 1, clock_ms))
+    before_ms = state.clock_ms[sample.row[first]]
+    clock_ms[first] = np.maximum(clock_ms[first], before_ms)
+    clock_ms = running_max(np.cumsum(first) - 1, clock_ms)
+    late = ~sample.suspect & (sample.time_ms < clock_ms)
+    clock_ms = np.roll(clock_ms, 1)  # from here on: the clock each sample found
+    clock_ms[first] = before_ms
 
     timely = np.flatnonzero(~late)
     verdict = np.where(late, np.uint8(Disposition.LATE), np.uint8(Disposition.EVALUATED))
+    verdict[~sample.suspect & (sample.time_ms == clock_ms)] = Disposition.SAME_TIME
     verdict[timely[_repeats(state, sample.take(timely))]] = Disposition.DUPLICATE
     disposition = np.empty_like(verdict)
     disposition[order] = verdict

@@ -92,7 +92,8 @@ class Engine:
         samples = Samples.of(batch, received_ms)
         disposition = dispositions(self._state, samples)
         if disposition.any():
-            samples = samples.take(np.flatnonzero(disposition == Disposition.EVALUATED))
+            dropped = (disposition == Disposition.LATE) | (disposition == Disposition.DUPLICATE)
+            samples = samples.take(np.flatnonzero(~dropped))
         return Evaluation(disposition, self._take(samples, received_ms))
 
     def tick(self, now_ms: int) -> Transitions:

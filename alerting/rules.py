@@ -136,11 +136,8 @@ def compile_rules(plant: Plant, names: Sequence[str]) -> Rules:
 
     Args:
         plant: Where limits, delays and allowances come from.
-        names: Tag name of each row. A name the plant no longer has gets a row in which everything is disabled and
-            whose value is never shown as fresh.
-
-    Returns:
-        Rules with ``len(names)`` rows.
+        names: Tag name of each row. Under a name the plant no longer has everything is disabled, and its value is
+            never shown as fresh.
     """
     shape = (len(CONDITIONS), len(names))
     limit, deadband = np.full(shape, np.nan), np.zeros(shape)

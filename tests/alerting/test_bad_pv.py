@@ -62,7 +62,7 @@ def test_samples_with_a_suspect_clock_are_never_duplicates() -> None:
     assert [it.sample(FAR_MS, 50, received_ms=0).name for _ in range(2)] == ["EVALUATED", "EVALUATED"]
     it.sample(10, 50, received_ms=10)
     assert it.sample(10 + FAR_MS, 50, received_ms=10).name == "EVALUATED"
-    assert it.sample(10, 50, received_ms=10).name == "EVALUATED"
+    assert it.sample(10, 50, received_ms=10).name == "SAME_TIME"
 
 
 def test_a_run_of_wrong_stamps_and_right_ones_never_goes_back_in_time() -> None:

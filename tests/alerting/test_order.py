@@ -14,7 +14,7 @@ from tests.support.rules import Cell, Row, make_rules
 from tests.support.story import Story
 from tests.support.streams import batch_of
 
-EVALUATED, LATE, DUPLICATE = Disposition
+EVALUATED, LATE, DUPLICATE, SAME_TIME = Disposition
 
 
 def rules(rows: int = 1) -> Story:
@@ -35,8 +35,8 @@ def test_same_time_and_value_is_a_duplicate_and_nan_equals_nan() -> None:
     assert [it.sample(5, 50), it.sample(5, 50), it.sample(5, 51), it.sample(5, 50)] == [
         EVALUATED,
         DUPLICATE,
-        EVALUATED,
-        EVALUATED,
+        SAME_TIME,
+        SAME_TIME,
     ]
     assert [it.sample(6, math.nan), it.sample(6, math.nan)] == [EVALUATED, DUPLICATE]
 

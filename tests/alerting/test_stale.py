@@ -79,6 +79,27 @@ def test_a_gateway_clock_set_back_does_not_blind_the_watch() -> None:
     assert it.told(Condition.STALE) == [("RAISED", 500_000, 510_000)]
 
 
+def test_a_gateway_clock_set_back_behind_the_last_sample_does_not_blind_it_either() -> None:
+    it = story(start_ms=1_000)
+    it.sample(1_000_000, 50)
+    it.tick(500_000)
+    it.tick(510_001)
+    assert it.told(Condition.STALE) == [("RAISED", 500_000, 510_000)]
+
+
+def test_silences_around_a_clock_set_back_are_told_in_the_order_they_happened() -> None:
+    it = story(start_ms=100_000)
+    it.tick(110_001)
+    it.sample(111_000, 50)
+    it.tick(50_000)
+    it.tick(60_001)
+    assert it.told(Condition.STALE) == [
+        ("RAISED", 100_000, 110_000),
+        ("CLEARED", 100_000, 111_000),
+        ("RAISED", 50_000, 111_000),
+    ]
+
+
 def test_a_stale_tag_keeps_its_alarms() -> None:
     it = story()
     it.sample(2_000, 99)
