@@ -62,7 +62,7 @@ class LogFollowing:
 
 def _entry(row: LogRow) -> LogEntry:
     batch, disposition = decode_samples(row.payload)
-    recheck = disposition == Disposition.LATE
+    recheck = (disposition == Disposition.LATE) | (disposition == Disposition.SAME_TIME)
     return LogEntry(
         position=row.position,
         received_ms=row.received_ms,

@@ -145,10 +145,13 @@ class NaiveEngine:
     def take(self, sample: Sample, told: list[Transition]) -> Disposition:
         """Take one sample."""
         tag = self.tags[sample.row]
+        disposition = Disposition.EVALUATED
         if sample.quality == SUSPECT:
             time_ms = sample.received_ms
         else:
             time_ms = sample.time_ms
+            if time_ms == tag.clock_ms:
+                disposition = Disposition.SAME_TIME
             if time_ms < tag.clock_ms:
                 return Disposition.LATE
             if time_ms == tag.clock_ms and tag.quality != SUSPECT and same(sample.value, tag.value):
@@ -167,7 +170,7 @@ class NaiveEngine:
         for condition in CONDITIONS:
             if condition is not Condition.STALE and self.enabled(sample.row, condition):
                 self.apply(sample.row, condition, told)
-        return Disposition.EVALUATED
+        return disposition
 
     def let_time_pass(self, row: int, condition: Condition, gap_ms: int, told: list[Transition], *, keep: bool) -> None:
         """Let the last sample stand for the process for a while, for its hold at most."""
