@@ -112,7 +112,7 @@ def test_too_many_samples_are_refused() -> None:
     count = MAX_SAMPLES + 1
     columns = {"tags": ["T"] * count, "times_ms": [0] * count, "values": [0.0] * count, "quality": [0] * count}
     with pytest.raises(FrameError, match="10001 samples, 1-10000 are allowed"):
-        decode_frame(json.dumps({**GOOD, min_size=count, max_size=counts, "reasons": {}}).encode())
+        decode_frame(json.dumps({**GOOD, **columns, "reasons": {}}).encode())
 
 
 def test_the_longest_allowed_frame_fits() -> None:
