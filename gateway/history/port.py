@@ -1,4 +1,4 @@
-"""What the rest of the gateway asks of the history of samples, whichever store keeps it."""
+"""What the rest of the gateway asks of the history of samples, whichever store keeps it, and what feeds it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["HistoryReader", "HistoryRows", "LogEntry", "LogReader", "MinMaxRows"]
+__all__ = ["HistoryBatch", "HistoryReader", "HistoryRows", "HistoryWriter", "LogEntry", "LogReader", "MinMaxRows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,53 @@ class HistoryReader(Protocol):
 
         Raises:
             HistoryError: The store cannot be read.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryBatch:
+    """Samples to be stored, of any tags. Arrays of the same length n, in order of arrival."""
+
+    tag_id: NDArray[np.int32]
+    time_ms: NDArray[np.int64]
+    """Source time, UTC."""
+    received_ms: NDArray[np.int64]
+    """Gateway clock."""
+    value: NDArray[np.float64]
+    """Canonical unit; NaN when there is no number."""
+    quality: NDArray[np.uint8]
+    late: NDArray[np.bool_]
+    recheck: NDArray[np.bool_]
+    """The sample may be stored already: it is taken only if its tag has no sample of the same time and value."""
+
+
+class HistoryWriter(Protocol):
+    """Takes samples together with the place in the log they come from. For one thread."""
+
+    def position(self) -> int:
+        """Return the log position up to which everything has been taken; 0 at the beginning. For any thread."""
+        ...
+
+    def append(self, batch: HistoryBatch, position: int) -> int:
+        """Store samples and the log position they reach up to, both or neither.
+
+        Returns:
+            How many rechecked samples were there already and were dropped.
+
+        Raises:
+            HistoryError: Nothing was stored, or it is not known whether; `position` tells.
+        """
+        ...
+
+    def settle(self) -> bool:
+        """Do a bounded piece (a second or two) of the store's own housekeeping, if there is any to do.
+
+        Returns:
+            Whether something was done.
+
+        Raises:
+            HistoryError: It could not be done; nothing is lost.
         """
         ...
 

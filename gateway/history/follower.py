@@ -1,0 +1,144 @@
+"""Carries samples from the log into the history, behind the pipeline and in nobody's way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from alerting.batch import Disposition
+from gateway.errors import HistoryError, RecordsError
+from gateway.history.port import HistoryBatch, HistoryWriter, LogEntry, LogReader
+from gateway.live import Board
+
+__all__ = ["Follower", "follow_once"]
+
+MAX_SAMPLES = 200_000
+"""In one transaction of the history; a dozen MB."""
+
+_PAUSE_S = 0.25
+"""Four transactions a second are fresh enough, and each costs the disk a flush."""
+_IDLE_S = 1.0
+_RETRY_FIRST_S = 0.5
+_RETRY_LAST_S = 10.0
+
+log = structlog.get_logger(__name__)
+
+
+class Follower:
+    """Follows the log with the history's own position, in a thread of its own.
+
+    Args:
+        reader: The log.
+        writer: The history.
+        board: Where position and troubles are shown.
+    """
+
+    def __init__(self, reader: LogReader, writer: HistoryWriter, board: Board) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._board = board
+        self._woken = threading.Event()
+
+    def wake(self) -> None:
+        """Say that there is something new in the log. From any thread."""
+        self._woken.set()
+
+    def run(self, stop: threading.Event) -> None:
+        """Follow until ``stop`` is set and `wake` called; trouble is shown, and tried again with growing pauses."""
+        retry_s = _RETRY_FIRST_S
+        while not stop.is_set():
+            self._woken.clear()
+            try:
+                more = follow_once(self._reader, self._writer)
+                self._writer.settle()
+            except (HistoryError, RecordsError) as error:
+                log.error("history_behind", error=str(error), position=self._writer.position(), retry_s=retry_s)
+                self._show(str(error))
+                stop.wait(retry_s)
+                retry_s = min(2 * retry_s, _RETRY_LAST_S)
+                continue
+            retry_s = _RETRY_FIRST_S
+            self._show("")
+            if not more:
+                stop.wait(_PAUSE_S)
+                self._woken.wait(_IDLE_S)
+
+    def _show(self, error: str) -> None:
+        self._board.health = replace(
+            self._board.health,
+            history_position=self._writer.position(),
+            history_ok=not error,
+            history_error=error,
+        )
+
+
+def follow_once(reader: LogReader, writer: HistoryWriter) -> bool:
+    """Bring one batch of samples, up to `MAX_SAMPLES`, from the log into the history.
+
+    Returns:
+        Whether the batch was full, so that there probably is more to bring.
+
+    Raises:
+        RecordsError: The log cannot be read.
+        HistoryError: The history did not take it; its position says how far it is.
+    """
+    entries: list[LogEntry] = []
+    samples = 0
+    position = writer.position()
+    while samples < MAX_SAMPLES:
+        found, upto = reader.read_after(position, MAX_SAMPLES - samples)
+        if upto == position:
+            break
+        position = upto
+        entries += found
+        samples += sum(len(entry.tag) for entry in found)
+    if position > writer.position():
+        writer.append(_batch(entries), position)
+    return samples >= MAX_SAMPLES
+
+
+def _batch(entries: Sequence[LogEntry]) -> HistoryBatch:
+    """Put log rows into one batch, without the duplicates."""
+    columns = [_stored(entry) for entry in entries] or [_NOTHING]
+    return HistoryBatch(*(np.concatenate(parts) for parts in zip(*columns, strict=True)))
+
+
+_Columns = tuple[
+    NDArray[np.int32],
+    NDArray[np.int64],
+    NDArray[np.int64],
+    NDArray[np.float64],
+    NDArray[np.uint8],
+    NDArray[np.bool_],
+    NDArray[np.bool_],
+]
+_NOTHING: _Columns = (
+    np.empty(0, np.int32),
+    np.empty(0, np.int64),
+    np.empty(0, np.int64),
+    np.empty(0, np.float64),
+    np.empty(0, np.uint8),
+    np.empty(0, np.bool_),
+    np.empty(0, np.bool_),
+)
+
+
+def _stored(entry: LogEntry) -> _Columns:
+    """Return the columns of a `HistoryBatch` for one log row."""
+    late = entry.disposition == Disposition.LATE
+    columns: _Columns = (
+        entry.tag,
+        entry.time_ms,
+        np.full(len(entry.tag), entry.received_ms, np.int64),
+        entry.value,
+        entry.quality,
+        late,
+        late | entry.recheck,
+    )
+    keep = entry.disposition != Disposition.DUPLICATE
+    return columns if keep.all() else tuple(column[keep] for column in columns)
