@@ -82,7 +82,11 @@ async def run_gateway(
         )
         api = create_api(plant, board, hub, Queries(reader), history, clock, version("hazgate"))
         loop = asyncio.get_running_loop()
-        crew = Crew(lambda: loop.call_soon_threadsafe(stop.set))
+
+        def give_up() -> None:
+            loop.call_soon_threadsafe(stop.set)
+
+        crew = Crew(give_up)
         server = ApiServer(api)
         try:
             crew.start("pipeline", pipeline.run)
