@@ -6,8 +6,9 @@ alarm events. Neither ever makes the pipeline wait.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,12 @@ class Board:
 
     values: Values | None = None
     health: Health = field(default_factory=Health)
+    _reporting: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def report(self, **changes: Any) -> None:
+        """Change some fields of `health`; several threads do, each its own fields."""
+        with self._reporting:
+            self.health = replace(self.health, **changes)
 
 
 class Hub:

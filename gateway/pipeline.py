@@ -245,8 +245,7 @@ class Pipeline:
             quality=engine.quality.copy(),
             stale=engine.stale.copy(),
         )
-        self._board.health = replace(
-            self._board.health,
+        self._board.report(
             at_ms=now_ms,
             beat_monotonic_s=self._clock.monotonic_s(),
             broker_connected=self._transport.connected,
@@ -266,8 +265,7 @@ class Pipeline:
                 return self._resume()
             except RecordsError as error:
                 log.error("records_unusable", error=str(error))
-                self._board.health = replace(
-                    self._board.health,
+                self._board.report(
                     beat_monotonic_s=self._clock.monotonic_s(),
                     records_ok=False,
                     records_error=str(error),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import structlog
@@ -69,8 +68,7 @@ class Follower:
                 self._woken.wait(_IDLE_S)
 
     def _show(self, error: str) -> None:
-        self._board.health = replace(
-            self._board.health,
+        self._board.report(
             history_position=self._writer.position(),
             history_ok=not error,
             history_error=error,
