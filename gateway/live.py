@@ -77,7 +77,7 @@ class Board:
     health: Health = field(default_factory=Health)
     _reporting: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def report(self, **changes: Any) -> None:
+    def report(self, **changes: Any) -> None:  # noqa: ANN401 - fields of several types
         """Change some fields of `health`; several threads do, each its own fields."""
         with self._reporting:
             self.health = replace(self.health, **changes)
