@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -10,19 +11,10 @@ from numpy.typing import NDArray
 
 from config.chemicals import load_chemicals
 from config.errors import UnitError
-from config.plant.model import Tag, Text
-from config.units import CANONICAL_UNITS, IDENTITY, Conversion, Quantity, conversion
+from config.plant.model import Plant, Tag, Text
+from config.units import CANONICAL_UNITS, IDENTITY, Conversion, LelTable, Quantity, ReferenceAir, conversion
 
-__all__ = [
-    "canonical_unit",
-    "chemical_name",
-    "conversion_of",
-    "display_unit",
-    "number_text",
-    "shown",
-    "shown_array",
-    "shown_span",
-]
+__all__ = ["DisplayUnit", "chemical_name", "number_text", "unit_of"]
 
 _SYMBOLS = {"degC": "°C", "degF": "°F", "mg/m3": "mg/m³", "1": ""}
 
@@ -30,46 +22,48 @@ _DIGITS = 4
 """Instruments resolve about one part in ten thousand; more digits are noise to read."""
 
 
-def conversion_of(tag: Tag) -> Conversion:
-    """Return the conversion between the unit operators see for a tag and its canonical unit."""
-    return _known_conversion(tag.unit, tag.quantity, tag.cas) or IDENTITY
+@dataclass(frozen=True, slots=True)
+class DisplayUnit:
+    """The unit in which a tag is shown."""
+
+    name: str
+    """As printed; empty for plain numbers."""
+    canonical_name: str
+    """Of the unit in which its values are kept, as printed."""
+    conversion: Conversion
+
+    def show(self, value: float | None) -> float | None:
+        """Return a canonical value in this unit; what is no number is None."""
+        if value is None or not math.isfinite(value):
+            return None
+        return self.show_finite(value)
+
+    def show_finite(self, value: float) -> float:
+        """Return a canonical number in this unit."""
+        return _tidy(self.conversion.from_canonical(float(value)))
+
+    def show_span(self, span: float) -> float:
+        """Return a canonical difference (a deadband) in this unit: scaled, not shifted."""
+        return _tidy(self.conversion.from_canonical(span) - self.conversion.from_canonical(0.0))
+
+    def show_array(self, values: NDArray[np.float64]) -> list[float | None]:
+        """Return canonical values in this unit; what is no number is None."""
+        converted = self.conversion.from_canonical(values).tolist()
+        return [_tidy(value) if math.isfinite(value) else None for value in converted]
 
 
-def display_unit(tag: Tag) -> str:
-    """Return the unit in which values of a tag are shown, as printed."""
-    unit = tag.unit if _known_conversion(tag.unit, tag.quantity, tag.cas) else CANONICAL_UNITS[tag.quantity]
-    return _SYMBOLS.get(unit, unit)
+def unit_of(tag: Tag, plant: Plant) -> DisplayUnit:
+    """Return the unit in which a tag of a plant is shown.
 
-
-def canonical_unit(tag: Tag) -> str:
-    """Return the unit in which values of a tag are kept, as printed."""
-    unit = CANONICAL_UNITS[tag.quantity]
-    return _SYMBOLS.get(unit, unit)
+    Where its unit cannot be had (a property of the substance is unknown) that is the canonical one.
+    """
+    return _unit(tag.unit, tag.quantity, tag.cas, plant.lel_table, plant.reference_air)
 
 
 def chemical_name(cas: str) -> Text | None:
     """Return the name of a substance, or None when it is not in the catalogue."""
     chemical = load_chemicals().get(cas)
     return None if chemical is None else chemical.name
-
-
-def shown(value: float | None, tag: Tag) -> float | None:
-    """Return a canonical value in the unit of the tag; what is no number is None."""
-    if value is None or not math.isfinite(value):
-        return None
-    return _tidy(conversion_of(tag).from_canonical(float(value)))
-
-
-def shown_span(span: float, tag: Tag) -> float:
-    """Return a canonical difference (a deadband) in the unit of the tag: scaled, not shifted."""
-    to_unit = conversion_of(tag)
-    return _tidy(to_unit.from_canonical(span) - to_unit.from_canonical(0.0))
-
-
-def shown_array(values: NDArray[np.float64], tag: Tag) -> list[float | None]:
-    """Return canonical values in the unit of the tag; what is no number is None."""
-    converted = conversion_of(tag).from_canonical(values).tolist()
-    return [_tidy(value) if math.isfinite(value) else None for value in converted]
 
 
 def number_text(value: float | None) -> str:
@@ -85,16 +79,21 @@ def number_text(value: float | None) -> str:
     return "0" if text == "-0" else text
 
 
+@lru_cache(maxsize=4096)
+def _unit(unit: str, quantity: Quantity, cas: str, lel_table: LelTable, air: ReferenceAir) -> DisplayUnit:
+    chemical = load_chemicals().get(cas)
+    substance = None if chemical is None else chemical.substance(lel_table, air)
+    canonical = _printed(CANONICAL_UNITS[quantity])
+    try:
+        return DisplayUnit(_printed(unit), canonical, conversion(unit, quantity, substance))
+    except UnitError:
+        return DisplayUnit(canonical, canonical, IDENTITY)
+
+
+def _printed(unit: str) -> str:
+    return _SYMBOLS.get(unit, unit)
+
+
 def _tidy(value: float) -> float:
     """Take off the last bits a conversion leaves, which JSON would print as 49.99999999999999."""
     return float(f"{value:.12g}")
-
-
-@lru_cache(maxsize=4096)
-def _known_conversion(unit: str, quantity: Quantity, cas: str) -> Conversion | None:
-    """Return None when the unit cannot be had: the value is then shown in its canonical unit, and says so."""
-    chemical = load_chemicals().get(cas)
-    try:
-        return conversion(unit, quantity, None if chemical is None else chemical.substance())
-    except UnitError:
-        return None

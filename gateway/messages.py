@@ -8,7 +8,7 @@ from typing import Any, Literal
 from config.contract.quality import Reason, reason_of, severity_of
 from config.plant.model import Condition, Plant, Tag, Text, Tier
 from config.units import Quantity
-from gateway.display import display_unit, number_text, shown
+from gateway.display import DisplayUnit, number_text, unit_of
 
 __all__ = [
     "CONDITION_NAMES",
@@ -90,7 +90,7 @@ def message(row: Mapping[str, Any], plant: Plant, lang: Lang) -> str:
     tag = plant.tags.get(row["tag"])
     place = row["tag"] if tag is None else in_words(tag.description, lang)
     what = in_words(CONDITION_NAMES[condition], lang)
-    parts = [place, what, _how_much(row, condition, tag, lang)]
+    parts = [place, what, _how_much(row, condition, tag, plant, lang)]
     if row["state"] == "cleared":
         parts.append(in_words(STATE_NAMES["cleared"], lang))
     if row["delayed"]:
@@ -98,7 +98,7 @@ def message(row: Mapping[str, Any], plant: Plant, lang: Lang) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _how_much(row: Mapping[str, Any], condition: Condition, tag: Tag | None, lang: Lang) -> str:
+def _how_much(row: Mapping[str, Any], condition: Condition, tag: Tag | None, plant: Plant, lang: Lang) -> str:
     """Return what was measured against what, in the unit of the tag."""
     if condition is Condition.BAD_PV:
         reason = REASON_NAMES[reason_of(row["quality"])] if severity_of(row["quality"]) else REASON_NAMES[Reason.NONE]
@@ -108,14 +108,15 @@ def _how_much(row: Mapping[str, Any], condition: Condition, tag: Tag | None, lan
             return ""
         silent_s = number_text(tag.stale_after_ms / 1000)
         return f"超过 {silent_s} s 未更新" if lang == "zh" else f"for more than {silent_s} s"
-    limit = _with_unit(row["limit"], tag)
+    unit = None if tag is None else unit_of(tag, plant)
+    limit = _with_unit(row["limit"], unit)
     if row["value"] is None:
         return limit
     sign = "≤" if condition in _LOWS else "≥"
-    return f"{_with_unit(row['value'], tag)} {sign} {limit}"
+    return f"{_with_unit(row['value'], unit)} {sign} {limit}"
 
 
-def _with_unit(value: float | None, tag: Tag | None) -> str:
-    if tag is None:
+def _with_unit(value: float | None, unit: DisplayUnit | None) -> str:
+    if unit is None:
         return number_text(value)
-    return f"{number_text(shown(value, tag))} {display_unit(tag)}".rstrip()
+    return f"{number_text(unit.show(value))} {unit.name}".rstrip()

@@ -13,7 +13,7 @@ from gateway.api.models import AlarmDetail, AlarmPage, AlarmTimeline, State
 from gateway.api.parameters import Moment, query_digest, read_cursor, write_cursor
 from gateway.api.problems import BadParameterError, NoSuchThingError, problem_responses
 from gateway.api.views import alarm_detail, alarm_item, alarm_moment
-from gateway.display import display_unit
+from gateway.display import unit_of
 from gateway.records.queries import AlarmFilter, AlarmKey, AlarmSort, Row
 
 __all__ = ["router"]
@@ -95,10 +95,11 @@ def get_alarm_timeline(context: InContext, alarm_id: AlarmId) -> AlarmTimeline:
     """Return what happened to an alarm, oldest first."""
     row = _alarm(context, alarm_id)
     tag = context.plant.tags.get(row["tag"])
+    unit = None if tag is None else unit_of(tag, context.plant)
     return AlarmTimeline(
         alarm_id=alarm_id,
-        unit="" if tag is None else display_unit(tag),
-        events=tuple(alarm_moment(event, tag) for event in context.queries.timeline(alarm_id)),
+        unit="" if unit is None else unit.name,
+        events=tuple(alarm_moment(event, unit) for event in context.queries.timeline(alarm_id)),
     )
 
 

@@ -73,25 +73,16 @@ def create_api(
 
 
 def _complete_openapi(app: FastAPI) -> None:
-    """Make the OpenAPI document complete and true where FastAPI leaves it short."""
-    plain = app.openapi
+    """Make the OpenAPI document, once and before threads ask for it, and correct it where FastAPI leaves it short.
 
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            _complete(plain())
-        return plain()
-
-    app.openapi = openapi  # type: ignore[method-assign]  # the documented way to extend the document
-
-
-def _complete(document: dict[str, Any]) -> None:
-    """Add the problem document, and correct what is said of parameters and of the stream."""
+    It misses the problem document, lets parameters be null, and takes the events of the stream for a string.
+    """
+    document = app.openapi()
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     document["components"]["schemas"].update(problem.pop("$defs"), Problem=problem)
-    for operations in document["paths"].values():
-        for parameter in operations["get"].get("parameters", ()):
+    for path in document["paths"].values():
+        for parameter in path["get"].get("parameters", ()):
             _left_out_is_not_null(parameter["schema"])
-    # FastAPI holds every answer that is not JSON for a string; the events have a schema of their own.
     stream_answer = document["paths"]["/api/v1/stream"]["get"]["responses"]["200"]
     stream_answer["content"]["text/event-stream"]["schema"].pop("type", None)
 

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import structlog
 from anyio import CapacityLimiter, to_thread
@@ -19,6 +19,7 @@ from gateway.api.live_models import (
     EdgeItem,
     HealthView,
     ResetEvent,
+    ResetReason,
     SnapshotEvent,
     TickEvent,
     TierCounts,
@@ -132,14 +133,13 @@ class Feed:
         self._clients.add(client)
         try:
             yield RETRY
-            begin = self._snapshot(client) if last_event_id is None else self._resume(client, last_event_id)
-            async for data in begin:
+            for data in await self._begin(client, last_event_id):
                 yield data
             while not self._stopping.is_set():
                 await client.wake.wait()
                 client.wake.clear()
                 if client.overflowed:
-                    async for data in self._restart(client, "overflow"):
+                    for data in await self._restart(client, "overflow"):
                         yield data
                 while client.queue and not self._stopping.is_set():
                     yield client.queue.popleft().data
@@ -149,36 +149,31 @@ class Feed:
         finally:
             self._clients.discard(client)
 
-    async def _restart(
-        self, client: Mailbox, reason: Literal["overflow", "too_far_behind", "unknown_event_id"]
-    ) -> AsyncIterator[bytes]:
-        yield encode_event("reset", ResetEvent(reason=reason))
-        async for data in self._snapshot(client):
-            yield data
+    async def _begin(self, client: Mailbox, event_id: int | None) -> list[bytes]:
+        """Return a snapshot, or the alarm events behind ``event_id`` and all values."""
+        if event_id is None:
+            return [await self._snapshot(client)]
+        last, missed = await self._threaded(lambda: self._missed_after(event_id))
+        self._last_event_id = max(self._last_event_id, last)
+        if event_id > last:
+            return await self._restart(client, "unknown_event_id")
+        if len(missed) > RESUME_EVENTS:
+            return await self._restart(client, "too_far_behind")
+        values, now_ms = self._source.board.values, self._source.clock.wall_ms()
+        client.forget(missed[-1].event["event_id"] if missed else event_id, -1 if values is None else values.at_ms)
+        alarms = [self._noticed(AlarmNotice(one.event["event_id"], one.event["kind"], one.alarm)) for one in missed]
+        return [*alarms, encode_event("values", values_event(values, None, self._source.plant, now_ms))]
 
-    async def _snapshot(self, client: Mailbox) -> AsyncIterator[bytes]:
-        """Yield everything as it is now. What happens meanwhile is queued behind it."""
+    async def _restart(self, client: Mailbox, reason: ResetReason) -> list[bytes]:
+        return [encode_event("reset", ResetEvent(reason=reason)), await self._snapshot(client)]
+
+    async def _snapshot(self, client: Mailbox) -> bytes:
+        """Return everything as it is now. What happens meanwhile is queued behind it."""
         client.overflowed = False
         event_id, at_ms, data = await self._threaded(self._make_snapshot)
         self._last_event_id = max(self._last_event_id, event_id)
         client.forget(event_id, at_ms)
-        yield data
-
-    async def _resume(self, client: Mailbox, event_id: int) -> AsyncIterator[bytes]:
-        """Yield the alarm events behind ``event_id`` and all values."""
-        last, missed = await self._threaded(lambda: self._missed_after(event_id))
-        if event_id > last or len(missed) > RESUME_EVENTS:
-            async for data in self._restart(client, "unknown_event_id" if event_id > last else "too_far_behind"):
-                yield data
-            return
-        self._last_event_id = max(self._last_event_id, last)
-        for one in missed:
-            yield self._told(one)
-        values = self._source.board.values
-        now_ms = self._source.clock.wall_ms()
-        yield encode_event("values", values_event(values, None, self._source.plant, now_ms))
-        sent = missed[-1].event["event_id"] if missed else event_id
-        client.forget(sent, -1 if values is None else values.at_ms)
+        return data
 
     def _missed_after(self, event_id: int) -> tuple[int, list[Told]]:
         queries = self._source.queries
@@ -238,9 +233,6 @@ class Feed:
             }
         )
         return encode_event("alarm", event, notice.event_id)
-
-    def _told(self, one: Told) -> bytes:
-        return self._noticed(AlarmNotice(one.event["event_id"], one.event["kind"], one.alarm))
 
     def _offer(self, chunk: Chunk) -> None:
         for client in self._clients:

@@ -25,6 +25,7 @@ __all__ = [
     "MarkView",
     "Ready",
     "ResetEvent",
+    "ResetReason",
     "SnapshotEvent",
     "StreamEvent",
     "Sum",
@@ -32,6 +33,9 @@ __all__ = [
     "TierCounts",
     "ValuesEvent",
 ]
+
+ResetReason = Literal["overflow", "too_far_behind", "unknown_event_id", "records_unavailable"]
+"""Why a client must begin afresh."""
 
 TierCounts = dict[str, int]
 """Tier as text ('1' to '4') -> alarms, as JSON has it."""
@@ -247,7 +251,7 @@ class ResetEvent(Model):
     """Forget what was sent: a snapshot follows, or the stream ends and is to be opened again."""
 
     event: Literal["reset"] = "reset"
-    reason: Literal["overflow", "too_far_behind", "unknown_event_id", "records_unavailable"]
+    reason: ResetReason
 
 
 class StreamEvent(

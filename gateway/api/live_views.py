@@ -28,7 +28,7 @@ from gateway.api.live_models import (
 )
 from gateway.api.models import Name
 from gateway.api.views import QUALITY_NAMES, name_of, reason_text
-from gateway.display import shown
+from gateway.display import unit_of
 from gateway.ledger import Count
 from gateway.live import Board, Values
 from gateway.records.queries import EdgeRecords, Row
@@ -103,7 +103,9 @@ def values_event(values: Values | None, rows: NDArray[np.intp] | None, plant: Pl
         at_ms=values.at_ms,
         tags=tuple(tag.name for _, tag in kept),
         time_ms=tuple(values.time_ms[index].tolist()),
-        value=tuple(shown(value, tag) for value, (_, tag) in zip(values.value[index].tolist(), kept, strict=True)),
+        value=tuple(
+            unit_of(tag, plant).show(value) for value, (_, tag) in zip(values.value[index].tolist(), kept, strict=True)
+        ),
         quality=tuple(QUALITY_NAMES[packed & 0b11] for packed in quality),
         reason=tuple(reason_text(packed) for packed in quality),
         stale=tuple(values.stale[index].tolist()),

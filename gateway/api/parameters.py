@@ -103,7 +103,7 @@ def read_cursor(text: str, digest: str, kind: type[C]) -> C:
     return read
 
 
-def refuse_unknown(request: Request) -> None:
+async def refuse_unknown(request: Request) -> None:
     """Refuse query parameters that the OpenAPI document does not name, and single ones given twice.
 
     Raises:

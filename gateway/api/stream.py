@@ -10,7 +10,7 @@ from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Header, Request, Response
-from fastapi.sse import EventSourceResponse
+from starlette.responses import StreamingResponse
 from starlette.types import Message, Send
 
 from gateway.api.context import InContext
@@ -30,8 +30,10 @@ _HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 _log = structlog.get_logger(__name__)
 
 
-class EventStream(EventSourceResponse):
-    """A stream that ends when its client has stopped reading."""
+class EventStream(StreamingResponse):
+    """A stream of events that are ready for the wire; ends when its client has stopped reading."""
+
+    media_type = "text/event-stream"
 
     async def stream_response(self, send: Send) -> None:
         """Send events until they end or the client is gone."""
@@ -54,7 +56,7 @@ class EventStream(EventSourceResponse):
     "/stream",
     operation_id="open_stream",
     summary="What happens, as it happens",
-    response_class=EventSourceResponse,
+    response_class=EventStream,
     responses={200: {"model": StreamEvent, "description": "Events; see the schema"}, **problem_responses(422, 503)},
 )
 async def open_stream(

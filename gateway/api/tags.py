@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -14,8 +15,9 @@ from gateway.api.models import History, TagDetail, TagItem, TagPage
 from gateway.api.parameters import Moment, query_digest, read_cursor, write_cursor
 from gateway.api.problems import BadParameterError, NoSuchThingError, problem_responses
 from gateway.api.views import history_min_max, history_raw, reading, tag_detail, tag_item
+from gateway.display import unit_of
 
-__all__ = ["router"]
+__all__ = ["router", "with_latest"]
 
 router = APIRouter(prefix="/api/v1/tags", tags=["tags"])
 
@@ -65,7 +67,7 @@ def list_tags(context: InContext, query: Annotated[TagQuery, Query()]) -> TagPag
     page = wanted[begin : begin + query.limit]
     end = begin + len(page)
     return TagPage(
-        items=_with_latest(context, page),
+        items=with_latest(context, page),
         next_cursor=write_cursor((end,), digest) if end < len(wanted) else None,
     )
 
@@ -76,7 +78,7 @@ def list_tags(context: InContext, query: Annotated[TagQuery, Query()]) -> TagPag
 def get_tag(context: InContext, tag: TagName) -> TagDetail:
     """Return a tag with its instrument, its alarm conditions and its latest value."""
     found = context.tag(tag)
-    return tag_detail(found, _with_latest(context, [found])[0].latest)
+    return tag_detail(found, context.plant, with_latest(context, [found])[0].latest)
 
 
 @router.get(
@@ -95,12 +97,13 @@ def get_tag_history(context: InContext, tag: TagName, query: Annotated[HistoryQu
     tag_id = context.queries.tag_id(tag)
     if tag_id is None:
         raise NoSuchThingError("history of tag", tag, "a tag the gateway has registered: restart it with this plant")
+    unit = unit_of(found, context.plant)
     rows = context.history.samples(tag_id, from_ms, to_ms, query.points + 1)
     if len(rows.time_ms) <= query.points:
-        return history_raw(rows, found, from_ms, to_ms)
+        return history_raw(rows, found, unit, (from_ms, to_ms))
     buckets = query.points // 2
     folded = context.history.min_max(tag_id, from_ms, to_ms, buckets)
-    return history_min_max(folded, found, from_ms, to_ms, max(1, -(-(to_ms - from_ms) // buckets)))
+    return history_min_max(folded, found, unit, (from_ms, to_ms), max(1, -(-(to_ms - from_ms) // buckets)))
 
 
 def _matches(tag: Tag, query: TagQuery) -> bool:
@@ -112,16 +115,15 @@ def _matches(tag: Tag, query: TagQuery) -> bool:
     return any(wanted in text.casefold() for text in texts)
 
 
-def _with_latest(context: Context, tags: list[Tag]) -> tuple[TagItem, ...]:
+def with_latest(context: Context, tags: Iterable[Tag]) -> tuple[TagItem, ...]:
     """Return tags with their latest values, all of one moment."""
-    values, now_ms = context.board.values, context.clock.wall_ms()
-    if values is None:
-        return tuple(tag_item(tag, None) for tag in tags)
-    rows = _rows_of(values.names)
+    values, now_ms, plant = context.board.values, context.clock.wall_ms(), context.plant
+    rows = {} if values is None else {name: row for row, name in enumerate(values.names)}
     return tuple(
-        tag_item(tag, reading(values, rows[tag.name], tag, now_ms) if tag.name in rows else None) for tag in tags
+        tag_item(
+            tag,
+            plant,
+            None if values is None or tag.name not in rows else reading(values, rows[tag.name], tag, plant, now_ms),
+        )
+        for tag in tags
     )
-
-
-def _rows_of(names: tuple[str, ...]) -> dict[str, int]:
-    return {name: row for row, name in enumerate(names)}

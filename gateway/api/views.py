@@ -29,14 +29,7 @@ from gateway.api.models import (
     VehicleView,
     VesselView,
 )
-from gateway.display import (
-    canonical_unit,
-    chemical_name,
-    display_unit,
-    shown,
-    shown_array,
-    shown_span,
-)
+from gateway.display import DisplayUnit, chemical_name, unit_of
 from gateway.history.port import HistoryRows, MinMaxRows
 from gateway.live import Values
 from gateway.messages import message
@@ -69,7 +62,7 @@ def reason_text(packed: int) -> str:
     return reason_of(packed).name.lower()
 
 
-def reading(values: Values, row: int, tag: Tag, now_ms: int) -> Reading | None:
+def reading(values: Values, row: int, tag: Tag, plant: Plant, now_ms: int) -> Reading | None:
     """Return the last sample of a tag, or None when there never was one."""
     time_ms = int(values.time_ms[row])
     if time_ms < 0:
@@ -79,7 +72,7 @@ def reading(values: Values, row: int, tag: Tag, now_ms: int) -> Reading | None:
         time_ms=time_ms,
         received_ms=int(values.received_ms[row]),
         age_ms=now_ms - time_ms,
-        value=shown(value, tag),
+        value=unit_of(tag, plant).show(value),
         canonical_value=value if np.isfinite(value) else None,
         quality=_quality(quality),
         reason=reason_text(quality),
@@ -87,55 +80,57 @@ def reading(values: Values, row: int, tag: Tag, now_ms: int) -> Reading | None:
     )
 
 
-def tag_item(tag: Tag, latest: Reading | None) -> TagItem:
+def tag_item(tag: Tag, plant: Plant, latest: Reading | None) -> TagItem:
     """Return a tag with its latest value."""
-    return TagItem(**_tag_fields(tag, latest))
+    return TagItem(**_tag_fields(tag, plant, latest))
 
 
-def tag_detail(tag: Tag, latest: Reading | None) -> TagDetail:
+def tag_detail(tag: Tag, plant: Plant, latest: Reading | None) -> TagDetail:
     """Return a tag with its instrument and conditions."""
-    low, high = shown(tag.range_low, tag), shown(tag.range_high, tag)
+    unit = unit_of(tag, plant)
     return TagDetail(
-        **_tag_fields(tag, latest),
-        range_low=tag.range_low if low is None else low,
-        range_high=tag.range_high if high is None else high,
+        **_tag_fields(tag, plant, latest),
+        range_low=unit.show_finite(tag.range_low),
+        range_high=unit.show_finite(tag.range_high),
         position=_place(tag.position),
         chemical=_chemical(tag.cas),
         period_ms=tag.period_ms,
         hold_ms=tag.hold_ms,
         stale_after_ms=tag.stale_after_ms,
-        conditions=tuple(_condition(rule, tag) for rule in tag.conditions),
+        conditions=tuple(_condition(rule, unit) for rule in tag.conditions),
     )
 
 
-def history_raw(rows: HistoryRows, tag: Tag, from_ms: int, to_ms: int) -> HistoryRaw:
+def history_raw(rows: HistoryRows, tag: Tag, unit: DisplayUnit, span_ms: tuple[int, int]) -> HistoryRaw:
     """Return samples as they were stored."""
     return HistoryRaw(
         tag=tag.name,
-        unit=display_unit(tag),
-        from_ms=from_ms,
-        to_ms=to_ms,
+        unit=unit.name,
+        from_ms=span_ms[0],
+        to_ms=span_ms[1],
         time_ms=tuple(rows.time_ms.tolist()),
         received_ms=tuple(rows.received_ms.tolist()),
-        value=tuple(shown_array(rows.value, tag)),
+        value=tuple(unit.show_array(rows.value)),
         quality=tuple(_quality(packed) for packed in rows.quality.tolist()),
         late=tuple(rows.late.tolist()),
     )
 
 
-def history_min_max(rows: MinMaxRows, tag: Tag, from_ms: int, to_ms: int, bucket_ms: int) -> HistoryMinMax:
+def history_min_max(
+    rows: MinMaxRows, tag: Tag, unit: DisplayUnit, span_ms: tuple[int, int], bucket_ms: int
+) -> HistoryMinMax:
     """Return folded samples. A conversion with a negative scale does not exist, so minimum stays minimum."""
     return HistoryMinMax(
         tag=tag.name,
-        unit=display_unit(tag),
-        from_ms=from_ms,
-        to_ms=to_ms,
+        unit=unit.name,
+        from_ms=span_ms[0],
+        to_ms=span_ms[1],
         bucket_ms=bucket_ms,
         start_ms=tuple(rows.start_ms.tolist()),
-        minimum=tuple(shown_array(rows.minimum, tag)),
-        maximum=tuple(shown_array(rows.maximum, tag)),
-        first=tuple(shown_array(rows.first, tag)),
-        last=tuple(shown_array(rows.last, tag)),
+        minimum=tuple(unit.show_array(rows.minimum)),
+        maximum=tuple(unit.show_array(rows.maximum)),
+        first=tuple(unit.show_array(rows.first)),
+        last=tuple(unit.show_array(rows.last)),
         count=tuple(rows.count.tolist()),
         quality=tuple(_quality(packed) for packed in rows.quality.tolist()),
     )
@@ -156,7 +151,7 @@ def alarm_detail(row: Mapping[str, Any], plant: Plant) -> AlarmDetail:
     position = (tag and tag.position) or (vessel and vessel.position) or None
     return AlarmDetail(
         **_alarm_fields(row, plant),
-        deadband=row["deadband"] if tag is None else shown_span(row["deadband"], tag),
+        deadband=row["deadband"] if tag is None else unit_of(tag, plant).show_span(row["deadband"]),
         on_delay_ms=row["on_delay_ms"],
         tag_known=tag is not None,
         hazard_unit_name=None if unit is None else name_of(unit.name),
@@ -168,7 +163,7 @@ def alarm_detail(row: Mapping[str, Any], plant: Plant) -> AlarmDetail:
     )
 
 
-def alarm_moment(event: Mapping[str, Any], tag: Tag | None) -> AlarmMoment:
+def alarm_moment(event: Mapping[str, Any], unit: DisplayUnit | None) -> AlarmMoment:
     """Return one event of an alarm from its row."""
     return AlarmMoment(
         event_id=event["event_id"],
@@ -177,7 +172,7 @@ def alarm_moment(event: Mapping[str, Any], tag: Tag | None) -> AlarmMoment:
         at_ms=event["at_ms"],
         received_ms=event["received_ms"],
         decided_ms=event["decided_ms"],
-        value=event["value"] if tag is None else shown(event["value"], tag),
+        value=event["value"] if unit is None else unit.show(event["value"]),
         canonical_value=event["value"],
         quality=_quality(event["quality"]),
         reason=reason_text(event["quality"]),
@@ -240,13 +235,14 @@ def plant_view(plant: Plant) -> PlantView:
     )
 
 
-def _tag_fields(tag: Tag, latest: Reading | None) -> dict[str, Any]:
+def _tag_fields(tag: Tag, plant: Plant, latest: Reading | None) -> dict[str, Any]:
+    unit = unit_of(tag, plant)
     return {
         "tag": tag.name,
         "description": name_of(tag.description),
         "quantity": tag.quantity,
-        "unit": display_unit(tag),
-        "canonical_unit": canonical_unit(tag),
+        "unit": unit.name,
+        "canonical_unit": unit.canonical_name,
         "kind": tag.kind,
         "edge": tag.edge,
         "hazard_unit": tag.hazard_unit,
@@ -257,12 +253,12 @@ def _tag_fields(tag: Tag, latest: Reading | None) -> dict[str, Any]:
     }
 
 
-def _condition(rule: ConditionRule, tag: Tag) -> ConditionView:
+def _condition(rule: ConditionRule, unit: DisplayUnit) -> ConditionView:
     return ConditionView(
         condition=rule.condition,
         tier=rule.tier,
-        limit=shown(rule.limit, tag),
-        deadband=shown_span(rule.deadband, tag),
+        limit=unit.show(rule.limit),
+        deadband=unit.show_span(rule.deadband),
         on_delay_ms=rule.on_delay_ms,
         off_delay_ms=rule.off_delay_ms,
         enabled=rule.enabled,
@@ -272,6 +268,7 @@ def _condition(rule: ConditionRule, tag: Tag) -> ConditionView:
 
 def _alarm_fields(row: Mapping[str, Any], plant: Plant) -> dict[str, Any]:
     tag = plant.tags.get(row["tag"])
+    unit = None if tag is None else unit_of(tag, plant)
     same = (
         "alarm_id",
         "tag",
@@ -291,12 +288,12 @@ def _alarm_fields(row: Mapping[str, Any], plant: Plant) -> dict[str, Any]:
         "description": Name(zh=row["tag"], en=row["tag"]) if tag is None else name_of(tag.description),
         "condition": Condition(row["condition"]),
         "message": Name(zh=message(row, plant, "zh"), en=message(row, plant, "en")),
-        "value": row["value"] if tag is None else shown(row["value"], tag),
-        "limit": row["limit"] if tag is None else shown(row["limit"], tag),
-        "unit": "" if tag is None else display_unit(tag),
+        "value": row["value"] if unit is None else unit.show(row["value"]),
+        "limit": row["limit"] if unit is None else unit.show(row["limit"]),
+        "unit": "" if unit is None else unit.name,
         "canonical_value": row["value"],
         "canonical_limit": row["limit"],
-        "canonical_unit": "" if tag is None else canonical_unit(tag),
+        "canonical_unit": "" if unit is None else unit.canonical_name,
         "quality": _quality(row["quality"]),
         "reason": reason_text(row["quality"]),
         "last_event_id": row["sequence"],

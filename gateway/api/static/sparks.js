@@ -1,0 +1,116 @@
+// Trends of the last minutes: begun from history when a row comes into view, continued from the stream.
+
+const SPAN_MS = 300_000;
+const WIDTH = 96;
+const HEIGHT = 20;
+const PAD = 2;
+const POINTS = 96;
+const AT_ONCE = 3;
+
+export class Sparks {
+  #rows;
+  #series = new Map(); // tag -> [[time_ms, value or null], ...] in time order
+  #visible = new Set();
+  #waiting = [];
+  #asking = 0;
+  #asked = new Set();
+  #watcher;
+
+  constructor(rows) {
+    this.#rows = rows;
+    this.#watcher = new IntersectionObserver((entries) => this.#seen(entries), { rootMargin: "100px" });
+    for (const row of rows.values()) this.#watcher.observe(row);
+  }
+
+  /** Continue a trend; what is bad or has no number leaves a gap. */
+  add(tag, { time_ms, value, quality }) {
+    if (time_ms < 0) return;
+    const series = this.#series.get(tag) ?? [];
+    const last = series.at(-1);
+    if (last && last[0] >= time_ms) return;
+    series.push([time_ms, quality === "bad" ? null : value]);
+    while (series.length && series[0][0] < time_ms - SPAN_MS) series.shift();
+    this.#series.set(tag, series);
+    if (this.#visible.has(tag)) this.#draw(tag);
+  }
+
+  #seen(entries) {
+    for (const { target, isIntersecting } of entries) {
+      const { tag } = target.dataset;
+      if (!isIntersecting) {
+        this.#visible.delete(tag);
+        continue;
+      }
+      this.#visible.add(tag);
+      this.#draw(tag);
+      if (!this.#asked.has(tag)) {
+        this.#asked.add(tag);
+        this.#waiting.push(tag);
+      }
+    }
+    this.#ask();
+  }
+
+  /** Ask for histories a few at a time: the page must not take the connections the alarms need. */
+  #ask() {
+    while (this.#asking < AT_ONCE && this.#waiting.length) {
+      const tag = this.#waiting.shift();
+      this.#asking += 1;
+      this.#fetch(tag)
+        .catch(() => this.#asked.delete(tag))
+        .finally(() => {
+          this.#asking -= 1;
+          this.#ask();
+        });
+    }
+  }
+
+  async #fetch(tag) {
+    const last = this.#series.get(tag)?.at(-1)?.[0] ?? Date.now();
+    const query = new URLSearchParams({ from: String(Math.max(0, last - SPAN_MS)), to: String(last + 1), points: String(POINTS) });
+    const answer = await fetch(`/api/v1/tags/${encodeURIComponent(tag)}/history?${query}`);
+    if (!answer.ok) throw new Error(`history of ${tag}: ${answer.status}`);
+    const past = pointsOf(await answer.json());
+    const live = this.#series.get(tag) ?? [];
+    const joint = past.length ? past.at(-1)[0] : -1;
+    this.#series.set(tag, [...past, ...live.filter(([time]) => time > joint)]);
+    this.#draw(tag);
+  }
+
+  #draw(tag) {
+    const series = this.#series.get(tag) ?? [];
+    const numbers = series.map(([, value]) => value).filter((value) => value !== null);
+    const line = this.#rows.get(tag).querySelector(".line");
+    if (numbers.length < 2) {
+      line.setAttribute("d", "");
+      return;
+    }
+    const low = Math.min(...numbers);
+    const high = Math.max(...numbers);
+    const end = series.at(-1)[0];
+    const x = (time) => ((WIDTH * (time - end + SPAN_MS)) / SPAN_MS).toFixed(1);
+    const y = (value) =>
+      (high > low ? HEIGHT - PAD - ((HEIGHT - 2 * PAD) * (value - low)) / (high - low) : HEIGHT / 2).toFixed(1);
+    let path = "";
+    let pen = "M";
+    for (const [time, value] of series) {
+      if (value === null) pen = "M";
+      else {
+        path += `${pen}${x(time)} ${y(value)}`;
+        pen = "L";
+      }
+    }
+    line.setAttribute("d", path);
+  }
+}
+
+/** Return history as points; a folded bucket gives its two extremes. */
+function pointsOf(history) {
+  if (history.mode === "raw") {
+    return history.time_ms.map((time, i) => [time, history.quality[i] === "bad" ? null : history.value[i]]);
+  }
+  return history.start_ms.flatMap((start, i) => [
+    [start, history.minimum[i]],
+    [start + Math.floor(history.bucket_ms / 2), history.maximum[i]],
+  ]);
+}
