@@ -61,7 +61,7 @@ class Leak:
     start_s: float
     duration_s: float
     initial_m: float = 0.5
-    """Spread of the gas as it leaves the jet."""
+    """Spread of the gas as it leaves the jet; more than 0."""
 
 
 class Cloud:

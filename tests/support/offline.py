@@ -22,9 +22,6 @@ from simulators.verdict import Alarm
 
 __all__ = ["alarms_of", "read_messages"]
 
-SLICE_MS = 100
-TICK_EVERY = 10
-
 
 def read_messages(plant: Plant, messages: Iterable[Message], start_ms: int) -> Iterator[tuple[Message, list[Sample]]]:
     """Yield every message with the samples an edge makes of it, received the moment it was due."""
@@ -43,8 +40,10 @@ def read_messages(plant: Plant, messages: Iterable[Message], start_ms: int) -> I
         yield message, [normalizer.sample(reading, start_ms + message.due_ms) for reading in taken.readings]
 
 
-def alarms_of(plant: Plant, messages: Iterable[Message], start_ms: int, seconds: float) -> list[Alarm]:
-    """Return the alarms the core raises over the messages of a run, with a tick every second."""
+def alarms_of(
+    plant: Plant, messages: Iterable[Message], start_ms: int, seconds: float, *, slice_ms: int = 100
+) -> list[Alarm]:
+    """Return the alarms the core raises over the messages of a run, batch by batch, with a tick after every tenth."""
     names = list(plant.tags)
     row = {name: at for at, name in enumerate(names)}
     rules = compile_rules(plant, names)
@@ -52,11 +51,11 @@ def alarms_of(plant: Plant, messages: Iterable[Message], start_ms: int, seconds:
     engine.start(start_ms)
     slices = {
         at: [sample for _, samples in part for sample in samples]
-        for at, part in groupby(read_messages(plant, messages, start_ms), lambda one: one[0].due_ms // SLICE_MS)
+        for at, part in groupby(read_messages(plant, messages, start_ms), lambda one: one[0].due_ms // slice_ms)
     }
     parts: list[Transitions] = []
-    for at in range(int(seconds * 1000) // SLICE_MS):
-        now_ms = start_ms + (at + 1) * SLICE_MS
+    for at in range(int(seconds * 1000) // slice_ms):
+        now_ms = start_ms + (at + 1) * slice_ms
         if samples := slices.get(at):
             batch = Batch(
                 np.array([row[sample.tag] for sample in samples], np.int32),
@@ -67,7 +66,7 @@ def alarms_of(plant: Plant, messages: Iterable[Message], start_ms: int, seconds:
             quality = assess(rules, batch, now_ms)
             batch = Batch(batch.tag, batch.time_ms, batch.value, quality)
             parts.append(engine.evaluate(batch, now_ms).transitions)
-        if at % TICK_EVERY == 0:
+        if at % 10 == 0:
             parts.append(engine.tick(now_ms))
     return _alarms(plant, names, parts)
 
