@@ -10,6 +10,8 @@ import typer
 __all__ = ["COMMANDS", "build", "main"]
 
 COMMANDS: dict[str, str] = {
+    "demo": "演示 · Broker, gateway, edges and a simulator in one go, to be watched.",
+    "up": "一条命令运行内置规模 · Run the embedded broker and a gateway.",
     "broker": "Run the embedded MQTT broker · 运行内置消息代理",
     "gateway": "运行网关 · Run a gateway on a broker that is already there.",
     "bench": "测量性能 · Measure throughput, delays and losses.",

@@ -1,0 +1,80 @@
+"""`hazgate up`: the embedded size in one command, broker and gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from config.clock import Clock, SystemClock
+from config.plant.model import EdgeKind, Plant
+from config.settings import BrokerAddress, GatewaySettings
+from gateway.app import run_gateway
+from gateway.broker import EmbeddedBroker
+from gateway.errors import GatewayError
+from hazgate.arguments import PlantFile, http_address, read_plant
+from hazgate.logs import log_for_operators
+
+__all__ = ["run"]
+
+
+def run(
+    plant: PlantFile,
+    data: Annotated[Path, typer.Option(help="Data directory, made when missing.", file_okay=False)] = Path(
+        "hazgate-data"
+    ),
+    http: Annotated[
+        str, typer.Option(help="Address of API and live page; port 0 takes a free one.")
+    ] = "127.0.0.1:8080",
+    port: Annotated[int, typer.Option(help="MQTT port; 0 takes a free one.", min=0, max=65535)] = 1883,
+    mqtt_host: Annotated[str, typer.Option(help="Address of the MQTT listener; 0.0.0.0 lets edges in.")] = "127.0.0.1",
+) -> None:
+    """一条命令运行：内置消息代理与网关。 Run the embedded broker and a gateway until Ctrl-C or SIGTERM."""
+    log_for_operators()
+    host, http_port = http_address(http)
+    described = read_plant(plant)
+    clock = SystemClock()
+    broker = EmbeddedBroker(data / "broker", clock=clock, host=mqtt_host, port=port)
+    settings = GatewaySettings(
+        data_dir=data / "gateway",
+        broker=BrokerAddress.parse(broker.address),
+        http_host=host,
+        http_port=http_port,
+    )
+    try:
+        asyncio.run(_serve(broker, settings, described, clock))
+    except* GatewayError as errors:
+        for error in errors.exceptions:
+            typer.echo(f"hazgate up: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+async def _serve(broker: EmbeddedBroker, settings: GatewaySettings, plant: Plant, clock: Clock) -> None:
+    """Run both until a signal asks for the end.
+
+    Raises:
+        GatewayError: One of them did not start, or failed; alone or in a group.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with broker, asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(broker.supervise())
+        await run_gateway(settings, plant, clock, stop, lambda address: _welcome(address, broker, plant))
+        watching.cancel()
+
+
+def _welcome(address: str, broker: EmbeddedBroker, plant: Plant) -> None:
+    """Say what listens where, and what to do next."""
+    agents = [edge.id for edge in plant.edges.values() if edge.kind is EdgeKind.AGENT]
+    typer.echo(f"实时页面 live page  {address}/")
+    typer.echo(f"接口     API        {address}/api/v1")
+    typer.echo(f"消息代理 MQTT       mqtt://{broker.address}")
+    for edge in agents:
+        typer.echo(
+            f"边缘     edge       hazgate edge --edge {edge} --data DIR --plant FILE --broker mqtt://{broker.address}"
+        )
+    typer.echo("Ctrl-C 结束 ends")
