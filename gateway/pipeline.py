@@ -40,8 +40,12 @@ from gateway.tags import Rows
 __all__ = ["Pipeline"]
 
 _TICK_MS = 1_000
+_GATHER_S = 0.004
+"""Two turns are at least this far apart: under load a little waiting makes batches larger and everybody faster."""
 _SKEW_MS = 2_000
 """A source clock this far ahead of ours is shown per edge."""
+_TRIM_PER_ROW = 3
+"""Rows trimmed for each one written: faster than the log grows."""
 _BUSY_TRIES = 20
 _BUSY_WAIT_S = 0.25
 _RECOVER_WAIT_S = 1.0
@@ -106,7 +110,9 @@ class Pipeline:
         self._snapshot_at_s = 0.0
         self._tick_at_s = 0.0
         self._outlet_written = 0
+        self._replayable_from = 0
         self._trimmed = 0
+        self._turned_s = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Go round until ``stop`` is set, then leave a snapshot behind."""
@@ -125,7 +131,11 @@ class Pipeline:
 
     def _turn(self, work: _Work, stop: threading.Event) -> None:
         wait_s = max(0.0, self._tick_at_s - self._clock.monotonic_s())
-        messages = self._transport.poll(wait_s)
+        messages = list(self._transport.poll(wait_s))
+        gather_s = self._turned_s + _GATHER_S - self._clock.monotonic_s()
+        if messages and gather_s > 0:
+            messages += self._transport.gather(gather_s)
+        self._turned_s = self._clock.monotonic_s()
         received_ms = self._clock.wall_ms()
         intake = take_in(work.decoder.read(messages), work.marks, received_ms)
         commit = self._open_commit(intake)
@@ -137,6 +147,7 @@ class Pipeline:
             self._tick(work, commit, decided, received_ms)
         commit.alarms, commit.events = decided.alarms, decided.events
         if not commit.is_empty:
+            self._trim(commit)
             self._commit(commit, stop)
         self._tell(work, intake, decided, messages)
         if ticking:
@@ -173,11 +184,17 @@ class Pipeline:
         if now_s >= self._snapshot_at_s:
             commit.snapshot = (work.position, work.engine.snapshot())
             self._snapshot_at_s = now_s + self._settings.snapshot_every_s
-            self._trimmed = work.position
-        commit.trim_upto = min(self._trimmed, self._history_position())
+            self._replayable_from = work.position
         if work.outlet.position != self._outlet_written:
             commit.followers = {FOLLOWER: work.outlet.position}
             self._outlet_written = work.outlet.position
+
+    def _trim(self, commit: Commit) -> None:
+        """Let go of log rows that neither a replay nor history needs: a few each time, so that no commit is long."""
+        needless = min(self._replayable_from, self._history_position())
+        if self._trimmed < needless:
+            self._trimmed = min(needless, self._trimmed + _TRIM_PER_ROW * len(commit.log) + 1)
+            commit.trim_upto = self._trimmed
 
     def _commit(self, commit: Commit, stop: threading.Event) -> None:
         """Commit, waiting for whoever holds the database as long as that may help.
@@ -289,7 +306,7 @@ class Pipeline:
         now_s = self._clock.monotonic_s()
         self._tick_at_s = now_s + _TICK_MS / 1000
         self._snapshot_at_s = now_s + self._settings.snapshot_every_s
-        self._trimmed = resumed.snapshot_position
+        self._replayable_from = resumed.snapshot_position
         self._outlet_written = work.outlet.position
         self._show(work, now_ms)
         return work

@@ -129,6 +129,12 @@ class _BufferedClient(paho.Client):
             del self._unsent[:sent]
 
 
+def _is_readable(connection: socket.socket) -> bool:
+    poller = select.poll()
+    poller.register(connection, select.POLLIN)
+    return bool(poller.poll(0))
+
+
 def _after_properties(packet: bytearray, at: int) -> int:
     """Return where the properties at ``at`` end: a length of up to four bytes, seven bits each, then that many."""
     length = shift = 0
@@ -180,7 +186,7 @@ class MqttTransport:
 
     @property
     def generation(self) -> int:
-        """Rises by one with every connection."""
+        """Rises with every attempt to connect."""
         return self._generation
 
     def poll(self, timeout_s: float) -> Sequence[Message]:
@@ -194,6 +200,11 @@ class MqttTransport:
         self._guard(lambda: self._exchange(client, timeout_s))
         arrived, self._arrived, self._arrived_bytes = self._arrived, [], 0
         return arrived
+
+    def gather(self, pause_s: float) -> Sequence[Message]:
+        """Wait ``pause_s`` (or for `wake`) while messages gather in the socket, then take them."""
+        select.select([self._asleep], [], [], pause_s)
+        return self.poll(0)
 
     def acknowledge(self, messages: Sequence[Message]) -> None:
         """Let the broker forget these messages; those of an earlier connection are passed over."""
@@ -247,12 +258,7 @@ class MqttTransport:
         if connection is None:
             return
         if not client.has_unread:
-            writing = [connection] if client.has_unsent else []
-            readable, _, _ = select.select([connection, self._asleep], writing, [], timeout_s)
-            if self._asleep in readable:
-                with contextlib.suppress(BlockingIOError):
-                    self._asleep.recv(4096)
-            if connection not in readable:
+            if not self._wait(timeout_s, connection, writing=client.has_unsent):
                 self._idle(client)
                 return
         self._receive(client)
@@ -267,7 +273,7 @@ class MqttTransport:
                 return
             if not client.has_unread:
                 connection = client.socket()
-                if connection is None or not select.select([connection], [], [], 0)[0]:
+                if connection is None or not _is_readable(connection):
                     return
 
     def _idle(self, client: _BufferedClient) -> None:
@@ -280,6 +286,18 @@ class MqttTransport:
         else:
             self._send(client)
 
+    def _wait(self, timeout_s: float, connection: socket.socket | None = None, *, writing: bool = False) -> bool:
+        """Wait for the connection, or for `wake`; says whether the connection can be read."""
+        poller = select.poll()  # select.select refuses descriptors beyond 1023, which many API clients may use up
+        poller.register(self._asleep, select.POLLIN)
+        if connection is not None:
+            poller.register(connection, select.POLLIN | (select.POLLOUT if writing else 0))
+        ready = dict(poller.poll(timeout_s * 1000))
+        if self._asleep.fileno() in ready:
+            with contextlib.suppress(BlockingIOError):
+                self._asleep.recv(4096)
+        return connection is not None and bool(ready.get(connection.fileno(), 0) & ~select.POLLOUT)
+
     def _send(self, client: _BufferedClient) -> None:
         if client.want_write():
             client.loop_write()
@@ -289,7 +307,7 @@ class MqttTransport:
         """A broken socket is a lost connection, never an error of the pipeline."""
         try:
             exchange()
-        except (OSError, ValueError) as error:  # ValueError: select on a socket that was just closed
+        except (OSError, ValueError) as error:  # ValueError: waiting for a socket that was just closed
             self._lose(str(error))
 
     def _lose(self, why: str) -> None:
@@ -308,11 +326,9 @@ class MqttTransport:
     def _reconnect(self, timeout_s: float) -> None:
         wait_s = self._retry_at_s - self._clock.monotonic_s()
         if wait_s > 0:
-            readable, _, _ = select.select([self._asleep], [], [], min(wait_s, timeout_s))
-            if readable:
-                with contextlib.suppress(BlockingIOError):
-                    self._asleep.recv(4096)
+            self._wait(min(wait_s, timeout_s))
             return
+        self._generation += 1
         self._client = self._make_client()
         self._deadline_s = self._clock.monotonic_s() + _CONNACK_TIMEOUT_S
         try:
@@ -365,7 +381,6 @@ class MqttTransport:
                 log.error("broker_refused", why=str(code), broker=f"{self._address.host}:{self._address.port}")
             self._lose(str(code))
             return
-        self._generation += 1
         _, self._subscribe_mid = client.subscribe([(topic, 1) for topic in self._subscriptions])
 
     def _on_subscribe(

@@ -38,11 +38,15 @@ class Transport(Protocol):
 
     @property
     def generation(self) -> int:
-        """Rises by one with every connection."""
+        """Rises with every connection."""
         ...
 
     def poll(self, timeout_s: float) -> Sequence[Message]:
         """Do what is due on the network and return what arrived; waits at most ``timeout_s`` for it."""
+        ...
+
+    def gather(self, pause_s: float) -> Sequence[Message]:
+        """Let messages gather for ``pause_s``, then return what arrived."""
         ...
 
     def acknowledge(self, messages: Sequence[Message]) -> None:

@@ -37,7 +37,7 @@ class Case:
     frame_samples: int
     samples_per_s: int
     alarming_tags: int
-    """Tags that cross their H limit for 2 s every 4 s, spread evenly."""
+    """Tags that are above their H limit for 2 s every 4 s, each at its own moment."""
 
 
 @dataclass(slots=True)
@@ -59,33 +59,37 @@ class Outcome:
 class _SendingEdge:
     """One edge: its epoch, its next frame, what is not confirmed."""
 
-    def __init__(self, number: int, case: Case, alarming: Sequence[int], pool: np.random.Generator) -> None:
+    def __init__(self, number: int, case: Case, alarming: Sequence[int], chance: np.random.Generator) -> None:
         self.topic = edge_topic(SITE, edge_name(number), Kind.TELEMETRY)
         self.epoch = secrets.token_hex(8)
         self.seq = 0
         self.unconfirmed: deque[tuple[int, bytes]] = deque()
-        self.alarming = frozenset(alarming)
-        """Tags (by number) that alarm now and then."""
+        self._alarming = [(tag, chance.uniform(0, _ALARM_EVERY_S)) for tag in alarming]
         tags = [tag_name(number, tag) for tag in range(case.tags_per_edge)]
         size = case.frame_samples
         self._groups = [list(range(start, start + size)) for start in range(0, case.tags_per_edge, size)]
         self._tags = ["[" + ",".join(f'"{tags[tag]}"' for tag in group) + "]" for group in self._groups]
-        self._values = [[f"{value:.2f}" for value in row] for row in pool.uniform(30, 70, (_POOL, size))]
+        self._values = [[f"{value:.2f}" for value in row] for row in chance.uniform(30, 70, (_POOL, size))]
         self._joined = ["[" + ",".join(row) + "]" for row in self._values]
         self._quality = "[" + ",".join("0" * size) + "]"
         self._size = size
 
-    def frame(self, now_ms: int, high: frozenset[int]) -> bytes:
-        """Return the next frame; tags in ``high`` are above their H limit."""
+    def frame(self, now_ms: int, at_s: float) -> bytes:
+        """Return the next frame, ``at_s`` seconds after the beginning."""
         self.seq += 1
         group = self.seq % len(self._groups)
         pick = self.seq % _POOL
         values = self._joined[pick]
-        shown = high.intersection(self._groups[group]) if high else None
-        if shown:
+        first = self._groups[group][0]
+        high = [
+            tag - first
+            for tag, phase_s in self._alarming
+            if first <= tag < first + self._size and (at_s + phase_s) % _ALARM_EVERY_S < _ALARM_FOR_S
+        ]
+        if high:
             row = list(self._values[pick])
-            for tag in shown:
-                row[tag - self._groups[group][0]] = f"{HIGH + 5:.2f}"
+            for place in high:
+                row[place] = f"{HIGH + 5:.2f}"
             values = "[" + ",".join(row) + "]"
         times = "[" + ",".join([str(now_ms)] * self._size) + "]"
         return (
@@ -120,6 +124,7 @@ class Load:
         self._alarm = msgspec.json.Decoder(AlarmState)
         self._seen: set[str] = set()
         self._confirmed = 0
+        self._began_ms = clock.wall_ms()
         self.outcome = Outcome()
 
     def run(self, seconds: float) -> Outcome:
@@ -153,9 +158,7 @@ class Load:
         return self.outcome
 
     def _send(self, edge: _SendingEdge, at_s: float) -> None:
-        # Every alarming tag is above its limit in the second half of each period of four seconds.
-        high = edge.alarming if at_s % _ALARM_EVERY_S >= _ALARM_FOR_S else frozenset()
-        payload = edge.frame(self._clock.wall_ms(), high)
+        payload = edge.frame(self._clock.wall_ms(), at_s)
         edge.unconfirmed.append((edge.seq, payload))
         self._connection.publish(edge.topic, payload)
         self.outcome.frames_sent += 1
@@ -174,6 +177,8 @@ class Load:
                 self._time(self._alarm.decode(payload))
 
     def _time(self, alarm: AlarmState) -> None:
+        if alarm.raised_ms < self._began_ms:
+            return  # retained since before
         if alarm.state == "active" and alarm.alarm_id not in self._seen:
             self._seen.add(alarm.alarm_id)
             self.outcome.delays_ms.append(self._clock.wall_ms() - alarm.raised_ms)
