@@ -129,7 +129,7 @@ class _BufferedClient(paho.Client):
             del self._unsent[:sent]
 
 
-def _is_readable(connection: socket.socket) -> bool:
+def _is_readable(connection: paho.SocketLike) -> bool:
     poller = select.poll()
     poller.register(connection, select.POLLIN)
     return bool(poller.poll(0))
@@ -203,7 +203,7 @@ class MqttTransport:
 
     def gather(self, pause_s: float) -> Sequence[Message]:
         """Wait ``pause_s`` (or for `wake`) while messages gather in the socket, then take them."""
-        select.select([self._asleep], [], [], pause_s)
+        self._wait(pause_s)
         return self.poll(0)
 
     def acknowledge(self, messages: Sequence[Message]) -> None:
@@ -257,10 +257,9 @@ class MqttTransport:
         connection = client.socket()
         if connection is None:
             return
-        if not client.has_unread:
-            if not self._wait(timeout_s, connection, writing=client.has_unsent):
-                self._idle(client)
-                return
+        if not client.has_unread and not self._wait(timeout_s, connection, writing=client.has_unsent):
+            self._idle(client)
+            return
         self._receive(client)
         self._idle(client)
 
@@ -286,7 +285,7 @@ class MqttTransport:
         else:
             self._send(client)
 
-    def _wait(self, timeout_s: float, connection: socket.socket | None = None, *, writing: bool = False) -> bool:
+    def _wait(self, timeout_s: float, connection: paho.SocketLike | None = None, *, writing: bool = False) -> bool:
         """Wait for the connection, or for `wake`; says whether the connection can be read."""
         poller = select.poll()  # select.select refuses descriptors beyond 1023, which many API clients may use up
         poller.register(self._asleep, select.POLLIN)
