@@ -40,8 +40,8 @@ class Picture:
     story: Sequence[Scene] = ()
     alarms: dict[str, AlarmItem] = field(default_factory=dict)
     """Active ones by id."""
-    raised: int = 0
-    """Alarms raised since the scenario began."""
+    run: dict[str, AlarmItem] = field(default_factory=dict)
+    """All raised since the scenario began, also those cleared since, by id."""
     edges: Sequence[EdgeItem] = ()
     health: Health | None = None
     progress: Progress | None = None
@@ -105,9 +105,10 @@ class Picture:
         known = self.alarms.get(alarm.alarm_id)
         if known and known.version > alarm.version:
             return
+        if self.progress and alarm.raised_ms >= self.progress.started_ms:
+            self.run[alarm.alarm_id] = alarm
         if event.kind == "raised":
             self.alarms[alarm.alarm_id] = alarm
-            self.raised += 1
         else:
             self.alarms.pop(alarm.alarm_id, None)
         at_ms = alarm.raised_ms if alarm.cleared_ms is None else alarm.cleared_ms

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -102,7 +103,7 @@ class Judgement:
         }
 
 
-def compare(sent: Iterable[Sample], kept: Iterable[Kept], without_clock: Set[str] = frozenset()) -> Comparison:
+def compare(sent: Iterable[Sample], kept: Iterable[Kept], without_clock: AbstractSet[str] = frozenset()) -> Comparison:
     """Compare what was sent with what is in history, value by value.
 
     Args:
@@ -121,7 +122,7 @@ def compare(sent: Iterable[Sample], kept: Iterable[Kept], without_clock: Set[str
     )
 
 
-def _timed(kept: Kept, without_clock: Set[str]) -> Kept:
+def _timed(kept: Kept, without_clock: AbstractSet[str]) -> Kept:
     return kept._replace(time_ms=-1) if kept.tag in without_clock else kept
 
 

@@ -24,7 +24,7 @@ from simulators.library import Loaded
 __all__ = ["Demo", "DemoError", "Setting", "StoppedError"]
 
 SIMULATOR = "simulator"
-_READY_WITHIN_S = 40.0
+_READY_WITHIN_S = 90.0
 _SETTLED_WITHIN_S = 20.0
 _LOOK_EVERY_S = 0.1
 _LEDGER_EVERY_S = 0.5

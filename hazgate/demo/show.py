@@ -104,7 +104,7 @@ async def _play(wish: Wish, loaded: Loaded, data_dir: Path, stop: asyncio.Event,
     demo = Demo(setting, clock, picture)
     terms = Terms(
         plant=loaded.plant,
-        title=loaded.scenario.title,
+        scenario=loaded.scenario,
         seed=setting.seed,
         seconds=setting.seconds,
         page=demo.address,
@@ -149,7 +149,7 @@ async def _lines(out: Console, terms: Terms, _demo: Demo, picture: Picture, cloc
     def say(text: str) -> None:
         out.print(text, markup=False, soft_wrap=True)
 
-    say(f"HazGate demo · {terms.title} · seed {terms.seed} · data {terms.data_dir}")
+    say(f"HazGate demo · {terms.scenario.title} · seed {terms.seed} · data {terms.data_dir}")
     say(f"live page {terms.page}/ · API {terms.page}/api/v1 {terms.note}".rstrip())
     told, figures_at_s = 0, -math.inf
     while True:

@@ -17,6 +17,8 @@ from gateway.display import number_text
 from gateway.messages import CONDITION_NAMES, TIER_NAMES
 from hazgate.demo.answers import AlarmItem
 from hazgate.demo.picture import Moment, Picture
+from hazgate.demo.report import judge_alarms
+from simulators.scenario import Scenario
 
 __all__ = ["Terms", "clock_text", "moment_line", "plain_figures", "plain_moment", "render"]
 
@@ -26,10 +28,12 @@ _QUIET_CHIP = "grey62 on grey23"
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDE = 110
 """From this width on there is room for the trend and longer words."""
-_HEAD, _FOOT = 6, 2
+_HEAD, _FOOT = 7, 2
 _FRAME = 3
 """Lines of a panel's border and heading."""
 _STORY_LINES = 6
+_FLAT = 0.02
+"""A change of less than this part of the limit is not worth drawing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +41,7 @@ class Terms:
     """What stays the same during a demo."""
 
     plant: Plant
-    title: str
-    """Of the scenario."""
+    scenario: Scenario
     seed: int
     seconds: float | None
     """None: until Ctrl-C."""
@@ -63,7 +66,7 @@ def render(terms: Terms, picture: Picture, processes: Mapping[str, bool], now_ms
     wide = columns >= _WIDE
     room = max(2 * _FRAME + 2, lines - _HEAD - _FOOT)
     wanted = max(1, len(picture.alarms)) + _FRAME
-    alarm_lines = min(wanted, room - _FRAME - min(_STORY_LINES, room // 3))
+    alarm_lines = min(wanted, room - _FRAME - min(_STORY_LINES, room // 4))
     layout = Layout()
     layout.split_column(
         Layout(_head(terms, picture, processes, wide=wide), size=_HEAD),
@@ -78,7 +81,7 @@ def _head(terms: Terms, picture: Picture, processes: Mapping[str, bool], *, wide
     site = terms.plant.site.name
     name = f"{site.zh} {site.en}" if wide else site.zh
     return Panel(
-        Group(_chips(picture), _flow(picture), _kept(picture), _running(processes)),
+        Group(_chips(picture), _flow(picture), _kept(picture), _verdict(picture, terms.scenario), _running(processes)),
         title=Line.assemble((" HazGate ", "bold white on dark_green"), f" 演示 demo · {name} "),
         title_align="left",
         subtitle=_elapsed(terms, picture),
@@ -95,8 +98,22 @@ def _chips(picture: Picture) -> Line:
         count = counts[int(tier)]
         line.append(f" {int(tier)} {name.zh} {name.en.upper()} ", _CHIP[int(tier)] if count else _QUIET_CHIP)
         line.append(f" {count}   ", f"bold {_INK[int(tier)]}" if count else "dim")
-    line.append(f"累计 raised {picture.raised}", "dim")
     return line
+
+
+def _verdict(picture: Picture, scenario: Scenario) -> Line:
+    """Judge what is due by now."""
+    progress = picture.progress
+    if progress is None:
+        return Line("")
+    verdict = judge_alarms(scenario, list(picture.run.values()), progress.started_ms, progress.at_ms / 1000)
+    missed, false = len(verdict.missed), len(verdict.false)
+    total = sum(demand.count for demand in scenario.expect.must_raise)
+    return Line.assemble(
+        *("评判 verdict  应报 due ", (f"{verdict.expected}", "bold"), f"/{total}"),
+        *(" · 漏报 missed ", (f"{missed}", "bold red" if missed else "bold green")),
+        *(" · 误报 false ", (f"{false}", "bold red" if false else "bold green")),
+    )
 
 
 def _flow(picture: Picture) -> Line:
@@ -159,7 +176,7 @@ def _alarms(picture: Picture, now_ms: int, lines: int, *, wide: bool) -> Panel:
     worst = min((alarm.tier for alarm in alarms), default=0)
     return Panel(
         body,
-        title=f" 当前报警 active alarms · {len(alarms)} ",
+        title=f" 当前报警 active alarms {len(alarms)} · 累计 raised {len(picture.run)} ",
         title_align="left",
         border_style=_INK.get(worst, "green"),
         padding=(0, 1),
@@ -187,27 +204,25 @@ def _table(picture: Picture, alarms: Iterable[AlarmItem], now_ms: int, *, wide: 
             f"{name.zh} {name.en}",
             f"{number_text(now)} {alarm.unit}" if alarm.limit is not None else number_text(now),
             "" if alarm.limit is None else f"{number_text(alarm.limit)} {alarm.unit}",
-            *((Line(_spark(trend), _INK[alarm.tier]), _described(alarm)) if wide else ()),
+            *((Line(_spark(trend, alarm.limit), _INK[alarm.tier]), alarm.description.zh) if wide else ()),
             clock_text((now_ms - alarm.raised_ms) / 1000),
         )
     return table
 
 
-def _described(alarm: AlarmItem) -> str:
-    return f"{alarm.description.zh} {alarm.description.en}"
+def _spark(values: Iterable[float | None], limit: float | None) -> str:
+    """Draw values as small bars from their lowest to their highest; a gap where there was none.
 
-
-def _spark(values: Iterable[float | None]) -> str:
-    """Draw values as small bars between their lowest and highest; a gap where there was none."""
+    What is small beside the limit is drawn flat: noise is no trend.
+    """
     listed = list(values)
     known = [value for value in listed if value is not None]
     if not known:
         return ""
-    low, span = min(known), max(known) - min(known)
     top = len(_BARS) - 1
-    return "".join(
-        " " if value is None else _BARS[round((value - low) / span * top) if span else 0] for value in listed
-    )
+    span = max(max(known) - min(known), _FLAT * abs(limit or 0.0)) or 1.0
+    low = (max(known) + min(known) - span) / 2
+    return "".join(" " if value is None else _BARS[round((value - low) / span * top)] for value in listed)
 
 
 def _story(picture: Picture, lines: int) -> Panel:
