@@ -21,7 +21,7 @@ _RETRY_S = (0.1, 0.2, 0.5, 1.0)
 _HANDSHAKE_S = 2.0
 """For connecting and disconnecting."""
 _WATCH_EVERY_S = 0.1
-_STOP_DRAIN_S = 1.0
+_STOP_DRAIN_S = 0.6
 """How long what is under way may take to be acknowledged after a stop was asked for."""
 _RECENT = 8
 """Acknowledged samples remembered per tag to tell a repeated one."""
@@ -266,7 +266,7 @@ async def play(
         broker: Where to.
         clock: For the due times.
         settings: See `PlaySettings`.
-        stop: Ends the run within about a second once set.
+        stop: Ends the run within a second once set.
         on_progress: Called some times a second with the ledger so far.
 
     Returns:

@@ -203,7 +203,7 @@ def test_the_shipped_limits_raise_something(name: str) -> None:
     _needs(path)
     replay = open_replay(path, shipped_maps()[name])
     survey = replay.survey()
-    seconds, slice_ms = {"skab": (800.0, 100), "nab": (80 * 86_400.0, 300_000)}[name]
+    seconds, slice_ms = {"skab": (800.0, 100), "nab": (80 * 86_400.0, 3_000_000)}[name]
     alarms = alarms_of(replay.plant, replay.messages(), survey.first_ms, seconds, slice_ms=slice_ms)
     assert len(alarms) >= 3
     assert {alarm.condition for alarm in alarms} & {"H", "L", "HH"}
