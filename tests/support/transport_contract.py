@@ -190,7 +190,7 @@ class TransportContract:
 
         def acknowledged_all_the_way() -> bool:
             line.transport.acknowledge(stale)
-            again.extend(line.transport.poll(0.001))
+            again.extend(line.transport.poll(0))
             return line.transport.connected
 
         eventually(acknowledged_all_the_way)
