@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -27,6 +28,10 @@ log = structlog.get_logger(__name__)
 
 HELD_MAX = 20_000
 """Samples and messages held in memory, together, before drivers are asked to wait."""
+
+BATCH_SAMPLES = 1000
+"""What goes into one transaction, about, however much has come meanwhile: on a disk that is nearly full little
+batches still fit."""
 
 STALLED_MESSAGES = 8
 STALLED_S = 0.002
@@ -82,6 +87,7 @@ class Intake:
         self._health = health
         self._stored = stored
         self._open = _Open()
+        self._closed: deque[_Open] = deque()
         self._held = 0
         self._held_keys: set[bytes] = set()
         self._in_a_hurry = 0
@@ -103,6 +109,9 @@ class Intake:
             batch.kept.append(kept)
         self._held += batch.size - before
         batch.last_s = now_s
+        if len(batch.samples) >= max(BATCH_SAMPLES, self._max_samples):
+            self._closed.append(batch)
+            self._open = _Open()
         if not before and batch.size:
             batch.first_s = now_s
             self._settled.clear()
@@ -134,7 +143,10 @@ class Intake:
         """Put what is taken into the outbox, for ever. A disk that fails is waited for; nothing is let go of."""
         while True:
             await self._due()
-            batch, self._open = self._open, _Open()
+            if self._closed:
+                batch = self._closed.popleft()
+            else:
+                batch, self._open = self._open, _Open()
             await self._store(batch)
             for kept in batch.kept:
                 kept()
@@ -142,7 +154,7 @@ class Intake:
             self._held_keys.difference_update(batch.keys)
             if self._held < HELD_MAX:
                 self._room.set()
-            if not self._open.size:
+            if not self._open.size and not self._closed:
                 self._settled.set()
 
     def _add(self, batch: _Open, reading: Reading, received_ms: int) -> None:
@@ -169,6 +181,8 @@ class Intake:
 
     def _wait_s(self) -> float:
         batch = self._open
+        if self._closed:
+            return 0.0
         if not batch.size:
             return math.inf
         if self._in_a_hurry or len(batch.samples) >= self._max_samples:

@@ -59,6 +59,8 @@ class Arrival:
     """Packet id, for `Link.ack`; 0 at QoS 0."""
     dup: bool
     """The broker has sent it before."""
+    repeated: bool
+    """It has sent it on this very link, and its acknowledgement is still to come; do not acknowledge it again."""
     retained: bool
     """It is what the broker had in store when we subscribed, not something that happened now."""
 
@@ -70,6 +72,7 @@ class Link:
         self._client = client
         self._paho: Client = client._client  # noqa: SLF001 - see the module's docstring
         self._inbox: deque[Arrival] = deque()
+        self._unacknowledged: set[int] = set()
         self._arrived = asyncio.Event()
         self._lost: asyncio.Future[None] | None = None
         self._closed = False
@@ -130,6 +133,7 @@ class Link:
         Call it in the order in which the messages came.
         """
         if arrival.qos and self.alive:
+            self._unacknowledged.discard(arrival.id)
             self._paho.ack(arrival.id, arrival.qos)
 
     def send(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
@@ -191,8 +195,12 @@ class Link:
             topic = message.topic
         except UnicodeDecodeError:
             topic = "\ufffd"  # no topic of ours; counted as unwanted
+        # NATS sends again what is not acknowledged within its `ack_wait`, on the same connection.
+        repeated = message.dup and message.mid in self._unacknowledged
+        if message.qos:
+            self._unacknowledged.add(message.mid)
         self._inbox.append(
-            Arrival(topic, bytes(message.payload), message.qos, message.mid, message.dup, message.retain)
+            Arrival(topic, bytes(message.payload), message.qos, message.mid, message.dup, repeated, message.retain)
         )
         self._arrived.set()
 

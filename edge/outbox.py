@@ -2,7 +2,8 @@
 
 One SQLite file, WAL, ``synchronous=FULL``: what `Outbox.append` returned from survives a power cut. An epoch is
 made with the file; within it the frames held are always ``oldest..made`` without a gap, because frames leave only
-at the low end: confirmed, or shed when the outbox is full.
+at the low end: confirmed, or shed when the outbox is full. Beside the file lies a `Reserve`, without which the
+outbox on a full disk could not delete what a gateway keeps, and so would never get empty.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from config.contract.frame import Frame, encode_frame
 from edge.errors import OutboxDamagedError, OutboxError
 from edge.reading import Sample
+from edge.reserve import Reserve
 
 __all__ = ["FRAME_OVERHEAD_BYTES", "KEY_BYTES", "REMEMBERED", "Batch", "Outbox", "OutboxState", "StoredFrame"]
 
@@ -30,6 +32,13 @@ KEY_BYTES = 8
 REMEMBERED = 65_536
 """How many keys are remembered, at least: more than a broker may have redelivered without our PUBACK (MQTT has
 65 535 packet ids)."""
+
+RESERVE_BYTES = 1024 * 1024
+DELETE_FRAMES = 100
+"""Deleted in one transaction, at most, so that what a deletion writes fits into the reserve."""
+
+VACUUM_PAGES = 10_000
+"""Given back to the disk at each opening, at most: 40 MB, well under a second."""
 
 _VERSION = 1
 _BUSY_WAIT_S = 2.0
@@ -114,15 +123,11 @@ class Outbox:
         self._batches: deque[tuple[int, list[bytes]]] = deque()
         self._remembered: set[bytes] = set()
         self._remembered_count = 0
-        with _translated():
-            self._db = sqlite3.connect(path, timeout=_BUSY_WAIT_S, isolation_level=None)
-        try:
-            with _translated():
-                self._prepare()
-                self.state = self._load()
-        except BaseException:
-            self._db.close()
-            raise
+        self._path = path
+        self.state = OutboxState()
+        """The figures now; replaced whole when a transaction has gone through."""
+        self._reserve = Reserve(path.with_name(f"{path.name}.reserve"), min(RESERVE_BYTES, max_bytes))
+        self._open()
 
     def append(self, batch: Batch) -> int:
         """Put a batch in, durably, shedding the oldest frames if it would not fit.
@@ -135,6 +140,11 @@ class Outbox:
         """
         if batch.id == self.state.last_batch:
             return 0
+        try:
+            self._reserve.hold()
+        except OSError as error:
+            message = f"outbox: no disk space to spare: {error}"
+            raise OutboxError(message) from error
         state, rows = self._numbered(batch)
         with _translated(), self._transaction():
             self._db.executemany("INSERT INTO frame VALUES (?, ?, ?)", rows)
@@ -152,22 +162,16 @@ class Outbox:
         Raises:
             OutboxError: Nothing was deleted.
         """
-        state = self.state
-        if epoch != state.epoch or not state.kept_frames < upto <= state.made_frames:
-            return
-        with _translated(), self._transaction():
-            (freed,) = self._db.execute(
-                "SELECT coalesce(sum(length(body) + ?), 0) FROM frame WHERE seq <= ?", (FRAME_OVERHEAD_BYTES, upto)
-            ).fetchone()
-            self._db.execute("DELETE FROM frame WHERE seq <= ?", (upto,))
-            state = replace(
-                state,
-                kept_frames=upto,
-                oldest=max(state.oldest, upto + 1),
-                held_bytes=state.held_bytes - freed,
-            )
-            self._write(state)
-        self.state = state
+        while epoch == self.state.epoch and self.state.kept_frames < upto <= self.state.made_frames:
+            part = min(upto, max(self.state.kept_frames, self.state.oldest - 1) + DELETE_FRAMES)
+            try:
+                self._delete(part)
+            except OutboxError:
+                if not self._reserve.give_up():
+                    raise
+                self._delete(part)
+                with _translated():
+                    self._tidy()
 
     def read(self, after_seq: int, limit: int) -> list[StoredFrame]:
         """Return up to ``limit`` frames with a seq above ``after_seq``, in order.
@@ -189,7 +193,47 @@ class Outbox:
         """Close the file."""
         self._db.close()
 
+    def _delete(self, upto: int) -> None:
+        """Delete the confirmed frames up to ``upto``, in one transaction."""
+        state = self.state
+        with _translated(), self._transaction():
+            (freed,) = self._db.execute(
+                "SELECT coalesce(sum(length(body) + ?), 0) FROM frame WHERE seq <= ?", (FRAME_OVERHEAD_BYTES, upto)
+            ).fetchone()
+            self._db.execute("DELETE FROM frame WHERE seq <= ?", (upto,))
+            state = replace(
+                state,
+                kept_frames=upto,
+                oldest=max(state.oldest, upto + 1),
+                held_bytes=state.held_bytes - freed,
+            )
+            self._write(state)
+        self.state = state
+
+    def _open(self) -> None:
+        """Open the file, with the reserve's space if there is no other."""
+        try:
+            self._connect()
+        except OutboxDamagedError:
+            raise
+        except OutboxError:
+            if not self._reserve.give_up():
+                raise
+            self._connect()
+
+    def _connect(self) -> None:
+        with _translated():
+            self._db = sqlite3.connect(self._path, timeout=_BUSY_WAIT_S, isolation_level=None)
+        try:
+            with _translated():
+                self._prepare()
+                self.state = self._load()
+        except BaseException:
+            self._db.close()
+            raise
+
     def _prepare(self) -> None:
+        self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before the first table is made
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA journal_mode = WAL")
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
@@ -200,12 +244,22 @@ class Outbox:
             raise OutboxError(message)
         if version == 0:
             self._make()
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Give unused pages back to the disk, and write the log into the file.
+
+        On a disk that is nearly full the outbox would otherwise sit on free pages of its own and find no space for
+        its log. And after a failed fsync nobody knows what of the log is on disk: so it is written once more.
+        """
         try:
-            # After a failed fsync nobody knows what of the log is on disk: write it into the file once more.
+            self._db.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
                 raise
+            if self._reserve.give_up():
+                self._tidy()
 
     def _make(self) -> None:
         with self._transaction():

@@ -93,7 +93,8 @@ class OutboxThread:
             self._set_aside(error)
             outbox = Outbox(self._path, self._max_bytes)
         state = outbox.state
-        log.info("outbox open", epoch=state.epoch, frames=state.held_frames, made=state.made_frames)
+        say = log.debug if state.epoch == self.state.epoch else log.info
+        say("outbox open", epoch=state.epoch, frames=state.held_frames, made=state.made_frames)
         return outbox
 
     def _drop(self) -> None:

@@ -234,7 +234,9 @@ class Uplink:
             try:
                 await outbox.confirm(self._epoch, self._window.upto)
             except OutboxError as error:
-                log.warning("confirmed frames cannot be deleted; trying again", error=str(error))
+                self._health.fail("outbox_delete", str(error))
+            else:
+                self._health.mend("outbox_delete")
         self._health.outbox = outbox.state
         if outbox.state.held_bytes < ROOM_AGAIN * self._max_bytes:
             self._health.mend("outbox_full")

@@ -50,8 +50,9 @@ class EdgeStatus(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     unreadable: dict[str, int] = {}
     """Sensor payloads that were not understood or not wanted: reason -> count since start."""
     faults: tuple[str, ...] = ()
-    """What does not work at the edge now: ``outbox`` (nothing can be kept), ``outbox_full`` (the oldest is shed),
-    ``plant_broker``, ``subscription``."""
+    """What does not work at the edge now: ``outbox`` (nothing can be kept), ``outbox_read`` and
+    ``outbox_delete`` (nothing can be sent, or deleted), ``outbox_full`` (the oldest is shed), ``plant_broker``,
+    ``subscription``."""
     software: str = ""
 
 

@@ -182,7 +182,8 @@ class _Part:
             return taken.readings
         # A retained value is as old as it pleases; without a source time it would pass for a fresh reading.
         timed = [reading for reading in taken.readings if reading.time_ms is not None]
-        self._unreadable["retained"] += len(taken.readings) - len(timed)
+        if len(timed) < len(taken.readings):
+            self._unreadable["retained"] += len(taken.readings) - len(timed)
         return timed
 
     def _note(self, arrival: Arrival, reason: str) -> None:

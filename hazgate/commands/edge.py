@@ -31,9 +31,7 @@ def run(
     plant_broker: Annotated[
         str, typer.Option(help="Where the sensors publish: host, host:port or mqtt://user:password@host:port")
     ] = "mqtt://127.0.0.1:1883",
-    broker: Annotated[
-        str, typer.Option(help="Where the gateway listens, likewise.")
-    ] = "mqtt://127.0.0.1:1883",
+    broker: Annotated[str, typer.Option(help="Where the gateway listens, likewise.")] = "mqtt://127.0.0.1:1883",
     frame_max_samples: Annotated[int, typer.Option(help="A frame is closed at so many samples.")] = (
         _DEFAULT.frame_max_samples
     ),
@@ -51,7 +49,6 @@ def run(
     ),
 ) -> None:
     """运行边缘代理：读取、归一、暂存、上送。 Run an edge agent: read, normalize, keep, send."""
-    log_for_operators()
     described = read_plant(plant)
     try:
         settings = EdgeSettings(
@@ -68,6 +65,8 @@ def run(
     except ValidationError as error:
         first = error.errors()[0]
         wrong_use(f"--{str(first['loc'][0]).replace('_', '-')} {first['input']}: {first['msg']}")
+
+    log_for_operators()
 
     async def main() -> None:
         stop = asyncio.Event()

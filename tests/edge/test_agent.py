@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from config.contract.messages import Kept
+from config.plant.load import read_plant
 from edge.errors import DataDirectoryError, UnknownEdgeError
 from tests.support.edges import FakeGateway, Sensors, edge_settings, running_edge
-from tests.support.plants import mini_plant
+from tests.support.plants import mini_plant, plant_text
 from tests.support.servers import BROKERS, Broker, Mosquitto
 from tests.support.waiting import eventually, eventually_async
 
@@ -28,6 +29,10 @@ Sample = tuple[str, int, float | None]
 async def _agreed(gateway: FakeGateway, wanted: Sequence[Sample], timeout_s: float = 15.0) -> None:
     await eventually_async(lambda: len(gateway.samples) >= len(wanted), timeout_s)
     assert sorted(gateway.samples, key=str) == sorted(wanted, key=str)
+
+
+def _aside(folder: Path) -> list[Path]:
+    return list(folder.glob("outbox.db.damaged-*"))
 
 
 def _level(sensors: Sensors, number: int) -> tuple[str, int, float]:
@@ -209,6 +214,34 @@ async def test_unreadable_payloads_become_bad_samples_and_are_counted(broker: Br
             assert {(tag, value) for tag, _, value in gateway.samples} == {("T-1.LEVEL", None), ("T-1.TEMP", None)}
             assert [set(frame.reasons.values()) for frame in gateway.frames] == [{"unreadable"}] * len(gateway.frames)
             assert health.unreadable == {"not_json": 1, "not_a_number": 1}
+
+
+async def test_an_edge_of_many_topics_reads_them_all(broker: Broker, tmp_path: Path) -> None:
+    plant = read_plant(plant_text(150), "big.yaml")
+    with FakeGateway(broker, "big", "edge-a") as gateway, Sensors(broker) as sensors:
+        async with running_edge(edge_settings(tmp_path, broker, broker), plant) as health:
+            await eventually_async(lambda: health.plant_connected and not health.faults, 10.0)
+            for tag in plant.tags:
+                sensors.publish_json(f"plant/big/{tag}", {"v": 1, "t": 5, "q": 0})
+            await _agreed(gateway, [(tag, 5, 1.0) for tag in plant.tags])
+
+
+async def test_a_damaged_outbox_is_moved_aside_and_a_new_epoch_begins(broker: Broker, tmp_path: Path) -> None:
+    settings = edge_settings(tmp_path, broker, broker)
+    with FakeGateway(broker, "mini", "edge-a") as gateway, Sensors(broker) as sensors:
+        async with running_edge(settings, PLANT) as health:
+            await eventually_async(lambda: health.plant_connected)
+            first = _level(sensors, 1)
+            await _agreed(gateway, [first])
+        (tmp_path / "outbox.db").write_bytes(b"rubbish" * 1000)
+        async with running_edge(settings, PLANT) as health:
+            await eventually_async(lambda: health.plant_connected)
+            second = _level(sensors, 2)
+            await _agreed(gateway, [first, second])
+            await eventually_async(lambda: health.depth == 0)
+            assert health.outbox.made_frames == 1
+        assert len(gateway.upto) == 2
+    assert [path.read_bytes()[:7] for path in _aside(tmp_path)] == [b"rubbish"]
 
 
 async def test_a_retained_value_without_source_time_is_no_reading(broker: Broker, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,7 +20,7 @@ from edge.health import EdgeHealth
 from edge.reading import Reading
 from tests.support.edges import Sensors, edge_settings
 from tests.support.plants import mini_plant
-from tests.support.servers import Broker, Mosquitto
+from tests.support.servers import Broker, Mosquitto, Nats
 from tests.support.waiting import eventually_async
 
 PLANT = mini_plant()
@@ -177,6 +178,16 @@ class TestMqttSensor(DriverContract):
         self.sensors.publish("plant/mini/T-1.TEMP", str(number))
 
 
+class ImpatientNats(Nats):
+    """Sends again after half a second what is not acknowledged."""
+
+    def _command(self) -> list[str]:
+        command = super()._command()
+        conf = self.state_dir / "nats.conf"
+        conf.write_text(re.sub(r'ack_wait: "\w+"', 'ack_wait: "500ms"', conf.read_text()), encoding="utf-8")
+        return command
+
+
 def test_every_driver_has_a_suite() -> None:
     assert {suite.name for suite in DriverContract.__subclasses__()} == set(DRIVERS)
 
@@ -212,6 +223,26 @@ class TestMqttDelivery:
         numbers = [reading.number for reading in later.readings]
         assert sorted(numbers, key=str) == [4.0, 5.0, 6.0, 7.0, 8.0, 9.0]
         assert all(reading.again for reading in later.readings)
+
+    async def test_a_message_that_comes_again_while_it_is_in_hand_is_taken_once(self, tmp_path: Path) -> None:
+        sink = Recorder()
+        sink.durable = False
+        health, stop = EdgeHealth(), asyncio.Event()
+        tags = [tag for tag in PLANT.tags.values() if tag.source is not None]
+        with ImpatientNats(tmp_path) as broker, Sensors(broker) as sensors:
+            setup = DriverSetup("mini", tags, edge_settings(tmp_path, broker, broker), sink, health, SystemClock())
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(DRIVERS["mqtt_sensor"](setup).run(stop))
+                await eventually_async(lambda: health.plant_connected)
+                for number in range(3):
+                    sensors.publish("plant/mini/T-1.TEMP", str(number))
+                await eventually_async(lambda: health.unreadable["redelivered"] >= 3, 10.0)
+                assert [reading.number for reading in sink.readings] == [0.0, 1.0, 2.0]
+                sink.durable = True
+                sink.release()
+                sensors.publish("plant/mini/T-1.TEMP", "3")
+                await eventually_async(lambda: len(sink.readings) == 4)
+                stop.set()
 
     async def test_without_room_it_stops_reading_and_goes_on_when_there_is_some(
         self, broker: Broker, tmp_path: Path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,11 +18,11 @@ from config.contract.frame import decode_frame
 from config.plant.substances import plant_substances
 from config.settings import EdgeSettings
 from edge import intake as intake_module
-from edge.errors import OutboxError
+from edge.errors import OutboxDamagedError, OutboxError
 from edge.health import EdgeHealth
 from edge.intake import STALLED_MESSAGES, Intake
 from edge.normalize import Normalizer
-from edge.outbox import Batch
+from edge.outbox import Batch, Outbox
 from edge.outbox_thread import OutboxThread
 from edge.reading import Reading
 from tests.support.plants import mini_plant
@@ -190,6 +191,49 @@ async def test_a_disk_that_fails_is_waited_for_and_nothing_is_acknowledged(
         await eventually_async(lambda: on.kept == ["a", "b"])
         assert not on.health.faults
         assert on.health.made == 2
+
+
+async def test_an_outbox_that_turns_out_damaged_is_replaced_and_what_is_in_hand_goes_into_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench(tmp_path, **LONG) as on:
+        on.take(1, time_ms=1)
+        await on.intake.settle()
+        epoch = on.health.outbox.epoch
+        append = Outbox.append
+
+        def damaged(outbox: Outbox, batch: Batch) -> int:
+            if outbox.state.epoch == epoch:
+                raise OutboxDamagedError("outbox: database disk image is malformed")
+            return append(outbox, batch)
+
+        monkeypatch.setattr(Outbox, "append", damaged)
+        on.take(2, time_ms=2, mark="b")
+        await on.intake.settle()
+        assert on.kept[1:] == ["b"]
+        assert on.health.outbox.epoch != epoch
+        assert await on.frames() == [[2]]
+        assert any("damaged" in name for name in await asyncio.to_thread(os.listdir, tmp_path))
+        on.take(1, time_ms=1, again=True)
+        await on.intake.settle()
+        assert await on.frames() == [[2], [1]], "what went down with the old file is taken when it comes again"
+
+
+async def test_what_piles_up_meanwhile_goes_in_by_small_transactions_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake_module, "BATCH_SAMPLES", 4)
+    async with bench(tmp_path, frame_max_delay_ms=1, frame_max_samples=3) as on:
+        mend = failing(on, monkeypatch)
+        on.take(0)
+        await eventually_async(lambda: "outbox" in on.health.faults)
+        for number in range(1, 20):
+            on.take(number, mark=number)
+        mend()
+        await on.intake.settle()
+        assert [value for frame in await on.frames() for value in frame] == list(range(20))
+        assert on.stored >= 5
+        assert on.kept[1:] == list(range(1, 20))
 
 
 async def test_drivers_are_asked_to_wait_when_too_much_is_in_hand(

@@ -141,7 +141,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
 
 TestOutboxMachine = OutboxMachine.TestCase
-TestOutboxMachine.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestOutboxMachine.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
 
 
 def test_an_epoch_is_made_with_the_file_and_stays(tmp_path: Path) -> None:
