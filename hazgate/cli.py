@@ -50,6 +50,9 @@ def build(wanted: str | None) -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command named first on the command line. Exit: 0 done, 1 failed, 2 wrong use."""
+    """Run the command named first on the command line. Exit: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
     named = [word for word in sys.argv[1:] if not word.startswith("-")]
-    build(named[0] if named else None)()
+    try:
+        build(named[0] if named else None)()
+    except KeyboardInterrupt:  # while a command's file was being imported; later the command itself sees to it
+        sys.exit(130)
