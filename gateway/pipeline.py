@@ -172,7 +172,6 @@ class Pipeline:
         payload = encode_samples(batch, evaluation.disposition)
         commit.log.append(LogRow(work.position, Kind.SAMPLES, received_ms, len(batch.tag), payload))
         _extend(decided, work.book.decide(evaluation.transitions, received_ms, self._clock.wall_ms(), work.position))
-        self._pace.note(batch.time_ms, self._clock)
 
     def _tick(self, work: _Work, commit: Commit, decided: Decided, now_ms: int) -> None:
         transitions = work.engine.tick(now_ms)
@@ -222,6 +221,7 @@ class Pipeline:
         work.outlet.tell(decided.alarms)
         work.outlet.flush(self._clock.monotonic_s(), work.book.open_alarms)
         if len(intake.batch.tag):
+            self._pace.note(intake.batch.time_ms, self._clock)
             self._wake_history()
 
     def _count(
