@@ -73,11 +73,19 @@ def create_api(
 
 
 def _complete_openapi(app: FastAPI) -> None:
-    """Make the OpenAPI document, once and before threads ask for it, and correct it where FastAPI leaves it short.
+    """Correct the OpenAPI document where FastAPI leaves it short. It is made on the event loop, when first needed."""
+    plain = app.openapi
 
-    It misses the problem document, lets parameters be null, and takes the events of the stream for a string.
-    """
-    document = app.openapi()
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _completed(plain())
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the documented way to extend the document
+
+
+def _completed(document: dict[str, Any]) -> dict[str, Any]:
+    """Add the problem document; let no parameter be null; give the events of the stream their own schema."""
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     document["components"]["schemas"].update(problem.pop("$defs"), Problem=problem)
     for path in document["paths"].values():
@@ -85,6 +93,7 @@ def _complete_openapi(app: FastAPI) -> None:
             _left_out_is_not_null(parameter["schema"])
     stream_answer = document["paths"]["/api/v1/stream"]["get"]["responses"]["200"]
     stream_answer["content"]["text/event-stream"]["schema"].pop("type", None)
+    return document
 
 
 def _left_out_is_not_null(schema: dict[str, Any]) -> None:

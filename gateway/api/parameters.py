@@ -110,7 +110,7 @@ async def refuse_unknown(request: Request) -> None:
         BadParameterError: Naming the first of them.
     """
     route = request.scope.get("route")
-    if not isinstance(route, APIRoute) or not route.include_in_schema:
+    if not request.query_params or not isinstance(route, APIRoute) or not route.include_in_schema:
         return
     known = _query_parameters(request.app.openapi()["paths"][route.path_format])
     for name in request.query_params:

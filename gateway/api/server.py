@@ -25,6 +25,7 @@ class ApiServer(uvicorn.Server):
     """
 
     def __init__(self, app: FastAPI) -> None:
+        self._app = app
         self._context: Context = app.state.context
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE_S
@@ -35,6 +36,11 @@ class ApiServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave signals alone."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Make the OpenAPI document, which checking parameters needs and which takes a moment, then listen."""
+        self._app.openapi()
+        await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, then everything else."""
