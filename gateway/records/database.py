@@ -7,7 +7,8 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, create_engine, event
+from alembic.util.exc import CommandError
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.errors import RecordsError
@@ -28,12 +29,14 @@ def open_writer(data_dir: Path) -> Engine:
     Raises:
         RecordsError: It cannot be opened or migrated.
     """
+    engine = _engine(data_dir, writer=True)
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        engine = _engine(data_dir, writer=True)
         migrate(engine)
-    except (OSError, SQLAlchemyError) as error:
-        raise RecordsError(f"cannot open {data_dir / DATABASE_FILE}: {error}") from error
+    except (OSError, SQLAlchemyError, CommandError) as error:
+        engine.dispose()
+        later = "; a later release wrote it: start that release" if isinstance(error, CommandError) else ""
+        raise RecordsError(f"cannot open {data_dir / DATABASE_FILE}: {error}{later}") from error
     return engine
 
 
@@ -45,7 +48,7 @@ def open_reader(data_dir: Path) -> Engine:
 def migrate(engine: Engine) -> None:
     """Bring the schema to the newest revision."""
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -53,7 +56,8 @@ def migrate(engine: Engine) -> None:
 
 def _engine(data_dir: Path, *, writer: bool) -> Engine:
     engine = create_engine(
-        f"sqlite:///{data_dir / DATABASE_FILE}", connect_args={"check_same_thread": False, "timeout": _BUSY_MS / 1000}
+        URL.create("sqlite", database=str(data_dir / DATABASE_FILE)),
+        connect_args={"check_same_thread": False, "timeout": _BUSY_MS / 1000},
     )
 
     @event.listens_for(engine, "connect")

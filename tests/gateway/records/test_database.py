@@ -1,0 +1,218 @@
+"""Opening the records: migrations, connection rules, the clear word when they cannot be used."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, inspect, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from gateway.errors import RecordsError
+from gateway.records import database, keeper
+from gateway.records.database import DATABASE_FILE, checkpoint, migrate, open_reader, open_writer
+from gateway.records.keeper import keep_short
+from gateway.records.schema import metadata
+from tests.support.waiting import eventually
+
+
+@contextmanager
+def writer(data_dir: Path) -> Iterator[Engine]:
+    engine = open_writer(data_dir)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def reader(data_dir: Path) -> Iterator[Engine]:
+    engine = open_reader(data_dir)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def pragma(engine: Engine, name: str) -> object:
+    with engine.begin() as connection:
+        return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+
+
+def put(engine: Engine, name: str, position: int) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO follower VALUES (:name, :position)"), {"name": name, "position": position})
+
+
+def names(engine: Engine) -> list[str]:
+    with engine.begin() as connection:
+        return list(connection.scalars(text("SELECT name FROM follower ORDER BY name")))
+
+
+def is_larger(file: Path, size: int) -> bool:
+    return file.stat().st_size > size
+
+
+def test_a_new_database_has_exactly_the_schema(tmp_path: Path) -> None:
+    with writer(tmp_path / "not" / "yet" / "there") as engine, engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
+    assert differences == []
+
+
+def test_opening_again_changes_nothing(tmp_path: Path) -> None:
+    with writer(tmp_path) as engine:
+        put(engine, "a", 1)
+    with writer(tmp_path) as engine:
+        migrate(engine)
+        assert names(engine) == ["a"]
+
+
+def test_the_migrations_go_down_to_nothing_and_up_again(tmp_path: Path) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(database.__file__).with_name("migrations")))
+    with writer(tmp_path) as engine:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.downgrade(config, "base")
+        assert inspect(engine).get_table_names() == ["alembic_version"]
+        migrate(engine)
+        assert set(inspect(engine).get_table_names()) == {"alembic_version", *metadata.tables}
+
+
+def test_the_writer_is_durable_and_never_checkpoints_inside_a_commit(tmp_path: Path) -> None:
+    with writer(tmp_path) as engine:
+        assert pragma(engine, "journal_mode") == "wal"
+        assert pragma(engine, "synchronous") == 2
+        assert pragma(engine, "wal_autocheckpoint") == 0
+        assert pragma(engine, "page_size") == 16_384
+
+
+def test_a_reader_cannot_write(tmp_path: Path) -> None:
+    with writer(tmp_path), reader(tmp_path) as reading, pytest.raises(OperationalError, match="readonly"):
+        put(reading, "a", 1)
+
+
+def test_a_reader_sees_what_was_committed_and_never_half_of_it(tmp_path: Path) -> None:
+    with writer(tmp_path) as writing, reader(tmp_path) as reading:
+        with writing.begin() as connection:
+            connection.execute(text("INSERT INTO follower VALUES ('a', 1)"))
+            assert names(reading) == []
+        assert names(reading) == ["a"]
+
+
+def test_a_reader_never_makes_the_writer_wait(tmp_path: Path) -> None:
+    with writer(tmp_path) as writing, reader(tmp_path) as reading, reading.begin() as connection:
+        connection.execute(text("SELECT * FROM follower")).all()
+        put(writing, "a", 1)
+        assert connection.execute(text("SELECT * FROM follower")).all() == []
+
+
+def test_an_error_in_a_transaction_undoes_all_of_it(tmp_path: Path) -> None:
+    with writer(tmp_path) as engine:
+
+        def put_twice() -> None:
+            with engine.begin() as connection:
+                connection.execute(text("INSERT INTO follower VALUES ('a', 1)"))
+                connection.execute(text("INSERT INTO follower VALUES ('a', 2)"))
+
+        with pytest.raises(DBAPIError):
+            put_twice()
+        assert names(engine) == []
+
+
+@pytest.mark.parametrize("folder", ["plain", "with space", "100%41", "what?x=1", "a#b", "液位"])
+def test_any_name_of_a_data_directory_will_do(tmp_path: Path, folder: str) -> None:
+    with writer(tmp_path / folder) as engine, reader(tmp_path / folder) as reading:
+        put(engine, "a", 1)
+        assert names(reading) == ["a"]
+    assert (tmp_path / folder / DATABASE_FILE).exists()
+
+
+def test_a_file_that_is_no_database_is_said_clearly(tmp_path: Path) -> None:
+    (tmp_path / DATABASE_FILE).write_bytes(b"this is no database at all" * 1000)
+    with pytest.raises(RecordsError, match=r"records\.sqlite.*not a database"):
+        open_writer(tmp_path)
+
+
+def test_a_data_directory_that_is_a_file_is_said_clearly(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(RecordsError, match="cannot open"):
+        open_writer(tmp_path / "file")
+
+
+def test_a_database_of_a_later_release_is_refused(tmp_path: Path) -> None:
+    with writer(tmp_path) as engine, engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(RecordsError, match="9999"):
+        open_writer(tmp_path)
+
+
+def test_a_checkpoint_moves_everything_while_the_writer_goes_on(tmp_path: Path) -> None:
+    with writer(tmp_path) as writing, reader(tmp_path) as reading:
+        for number in range(50):
+            put(writing, f"{number:03}", number)
+        pages, moved = checkpoint(reading)
+        assert pages == moved > 50
+        put(writing, "later", 1)
+        assert len(names(reading)) == 51
+
+
+def test_the_keeper_moves_what_was_written_and_the_write_ahead_log_is_used_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "_EVERY_S", 0.01)
+    stop = threading.Event()
+    with writer(tmp_path) as writing, reader(tmp_path) as reading:
+        thread = threading.Thread(target=keep_short, args=(reading, stop))
+        thread.start()
+        try:
+            for megabytes in range(1, 7):
+                with writing.begin() as connection:
+                    connection.execute(
+                        text("INSERT INTO snapshot VALUES (:position, 0, zeroblob(1000000))"), {"position": megabytes}
+                    )
+                eventually(partial(is_larger, tmp_path / DATABASE_FILE, megabytes * 1_000_000))
+        finally:
+            stop.set()
+            thread.join()
+        assert (tmp_path / f"{DATABASE_FILE}-wal").stat().st_size < 4_000_000
+
+
+def test_a_checkpoint_that_fails_does_not_end_the_keeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper, "_EVERY_S", 0.01)
+    calls = []
+
+    def failing(_engine: Engine) -> tuple[int, int]:
+        calls.append(1)
+        raise OperationalError("PRAGMA", {}, sqlite3.OperationalError("disk I/O error"))
+
+    monkeypatch.setattr(keeper, "checkpoint", failing)
+    stop = threading.Event()
+    with writer(tmp_path), reader(tmp_path) as reading:
+        thread = threading.Thread(target=keep_short, args=(reading, stop))
+        thread.start()
+        eventually(lambda: len(calls) > 2)
+        stop.set()
+        thread.join()
+
+
+def test_a_crash_before_any_checkpoint_loses_nothing(tmp_path: Path) -> None:
+    """What a killed process leaves behind: a database file and a write-ahead log, copied here while it is open."""
+    with writer(tmp_path / "live") as engine:
+        put(engine, "a", 1)
+        copy = tmp_path / "copy"
+        copy.mkdir()
+        for file in (tmp_path / "live").iterdir():
+            if not file.name.endswith("-shm"):
+                (copy / file.name).write_bytes(file.read_bytes())
+    with closing(sqlite3.connect(copy / DATABASE_FILE)) as raw:
+        assert raw.execute("SELECT name FROM follower").fetchall() == [("a",)]
