@@ -66,6 +66,8 @@ class Stored:
     open_alarms: tuple[dict[str, Any], ...]
     snapshot: tuple[int, bytes] | None
     followers: dict[str, int]
+    trimmed: int
+    """Rows of the log up to here are gone."""
 
 
 def _upsert(table: Any, keys: tuple[str, ...]) -> Any:  # noqa: ANN401 - SQLAlchemy's own types
@@ -167,21 +169,20 @@ class Records:
             open_alarms = connection.execute(
                 select(schema.alarm).where(schema.alarm.c.state == "active").order_by(schema.alarm.c.sequence)
             ).mappings()
+            first, last = connection.execute(
+                select(func.min(schema.log.c.position), func.max(schema.log.c.position))
+            ).one()
+            position = max(last or 0, snapshot[0] if snapshot else 0)
             return Stored(
                 names=tuple(name for _, name in tags),
                 marks={(mark["edge"], mark["epoch"]): Mark(**mark) for mark in marks},
-                position=self._last_position(connection, snapshot[0] if snapshot else 0),
+                position=position,
                 event_id=connection.scalar(select(func.max(schema.alarm_event.c.event_id))) or 0,
                 open_alarms=tuple(dict(alarm) for alarm in open_alarms),
                 snapshot=(snapshot[0], snapshot[1]) if snapshot else None,
                 followers={row.name: row.position for row in followers},
+                trimmed=position if first is None else first - 1,
             )
-
-    @staticmethod
-    def _last_position(connection: Connection, at_least: int) -> int:
-        last = connection.scalar(select(func.max(schema.log.c.position))) or 0
-        followed = connection.scalar(select(func.max(schema.follower.c.position))) or 0
-        return max(int(last), at_least, int(followed))
 
     def rows_after(self, position: int, limit: int) -> list[LogRow]:
         """Return log rows after ``position``, oldest first.
