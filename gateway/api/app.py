@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import Depends, FastAPI
+from starlette.types import Lifespan
 
 from config.clock import Clock
 from config.plant.model import Plant
@@ -22,7 +23,7 @@ from gateway.history.port import HistoryReader
 from gateway.live import Board, Hub
 from gateway.records.queries import Queries
 
-__all__ = ["create_api"]
+__all__ = ["create_api", "openapi_document"]
 
 _DESCRIPTION = (
     "Readings, alarms and the state of an IoT monitoring gateway for major hazard sources. "
@@ -51,6 +52,18 @@ def create_api(
             yield
             feed.stop()
 
+    app = _assemble(software_version, lifespan)
+    app.state.context = context
+    app.state.metrics = metrics_registry(context)
+    return app
+
+
+def openapi_document(software_version: str) -> dict[str, Any]:
+    """Return the OpenAPI document, for which no gateway need run."""
+    return _assemble(software_version, None).openapi()
+
+
+def _assemble(software_version: str, lifespan: Lifespan[FastAPI] | None) -> FastAPI:
     app = FastAPI(
         title="HazGate",
         version=software_version,
@@ -61,8 +74,6 @@ def create_api(
         docs_url=None,
         redoc_url=None,
     )
-    app.state.context = context
-    app.state.metrics = metrics_registry(context)
     for part in (operations, tags, alarms, stream, page):
         app.include_router(part.router)
     page.mount_static(app)
