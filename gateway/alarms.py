@@ -58,6 +58,8 @@ class AlarmBook:
         self._open: dict[tuple[str, Condition], dict[str, Any]] = {
             (row["tag"], Condition(row["condition"])): dict(row) for row in open_alarms
         }
+        self._ended: dict[tuple[str, Condition], dict[str, Any]] = {}
+        """The last alarm that has cleared: one with the same onset again is the same alarm, and its version goes on."""
         self._event_id = event_id
         self._delayed_after_ms = delayed_after_ms
 
@@ -121,9 +123,10 @@ class AlarmBook:
         quality: int,
     ) -> None:
         rule, described = self._rules[tag, condition], self._tags[tag]
-        earlier = self._open.get((tag, condition))
+        name = alarm_id(tag, condition, onset_ms)
+        earlier = self._open.get((tag, condition)) or self._ended.get((tag, condition))
         row = {
-            "alarm_id": alarm_id(tag, condition, onset_ms),
+            "alarm_id": name,
             "tag": tag,
             "condition": condition.value,
             "tier": int(rule.tier),
@@ -144,7 +147,7 @@ class AlarmBook:
             "quality": quality,
             "basis": rule.basis,
             "delayed": _is_delayed(condition, rule, when, self._delayed_after_ms),
-            "version": int(earlier["version"]) if earlier else 0,
+            "version": int(earlier["version"]) if earlier and earlier["alarm_id"] == name else 0,
         }
         self._open[tag, condition] = row
         self._record(decided, row, "raised", when, value, quality)
@@ -153,6 +156,7 @@ class AlarmBook:
         self, decided: Decided, tag: str, condition: Condition, when: _When, value: float | None, quality: int
     ) -> None:
         row = {**self._open.pop((tag, condition)), "state": "cleared", "cleared_ms": when.at_ms}
+        self._ended[tag, condition] = row
         self._record(decided, row, "cleared", when, value, quality)
 
     def _record(

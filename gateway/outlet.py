@@ -93,7 +93,9 @@ class Outlet:
     def _start_over(self, open_alarms: Sequence[Mapping[str, Any]]) -> None:
         self._generation = self._transport.generation
         unconfirmed = [told.alarm for told in self._under_way]
-        self._waiting = deque((*open_alarms, *unconfirmed, *self._waiting))
+        # In the order of their events: a position that passed over an event still to be told would lose it in a crash.
+        by_event = {alarm["sequence"]: alarm for alarm in (*open_alarms, *unconfirmed, *self._waiting)}
+        self._waiting = deque(by_event[sequence] for sequence in sorted(by_event))
         self._under_way.clear()
         self._by_token.clear()
 

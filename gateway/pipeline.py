@@ -307,6 +307,7 @@ class Pipeline:
         self._tick_at_s = now_s + _TICK_MS / 1000
         self._snapshot_at_s = now_s + self._settings.snapshot_every_s
         self._replayable_from = resumed.snapshot_position
+        self._trimmed = resumed.trimmed
         self._outlet_written = work.outlet.position
         self._show(work, now_ms)
         return work

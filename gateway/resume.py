@@ -44,7 +44,9 @@ class Resumed:
     told_upto: int
     """Alarm events up to here are on the broker."""
     untold: list[dict[str, Any]]
-    """Alarms with later events."""
+    """Alarms with later events, those of this start included."""
+    trimmed: int
+    """Rows of the log up to here are gone."""
     commit: Commit = field(default_factory=Commit)
 
 
@@ -81,7 +83,8 @@ def resume(records: Records, plant: Plant, delayed_after_ms: int, now_ms: int) -
         position=position,
         snapshot_position=snapshot_position,
         told_upto=told_upto,
-        untold=records.alarms_since(told_upto),
+        untold=[*records.alarms_since(told_upto), *decided.alarms],
+        trimmed=stored.trimmed,
         commit=Commit(
             log=[LogRow(position, Kind.START, now_ms)],
             names={row: name for row, name in enumerate(names) if row >= len(stored.names)},
@@ -95,12 +98,17 @@ def resume(records: Records, plant: Plant, delayed_after_ms: int, now_ms: int) -
 def _restore(rules: Rules, stored: Stored) -> Engine:
     if stored.snapshot is None:
         return Engine(rules)
+    payload = stored.snapshot[1]
     try:
-        return Engine.restore(rules, stored.snapshot[1])
+        return Engine.restore(rules, payload)
     except SnapshotError as error:
         log.warning("snapshot_of_other_rules", error=str(error))
-        engine, _ = Engine.restore_changed(rules, stored.snapshot[1])
-        return engine
+    try:
+        return Engine.restore_changed(rules, payload)[0]
+    except SnapshotError as error:
+        # Better to go on from the log alone than not to watch: what is still wrong is raised again by its next sample.
+        log.error("snapshot_unusable", error=str(error))
+        return Engine(rules)
 
 
 def _replay(records: Records, engine: Engine, position: int) -> int:
