@@ -15,9 +15,10 @@ import asyncio
 import contextlib
 import socket
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import aiomqtt
 from paho.mqtt.client import Client, MQTTMessage
@@ -29,6 +30,8 @@ from edge.errors import LinkError
 from edge.retry import until
 
 __all__ = ["Arrival", "Link", "Will", "connected"]
+
+T = TypeVar("T")
 
 CONNECT_WITHIN_S = 2.0
 """TCP connection; a SYN lost once is sent again after 1 s."""
@@ -98,7 +101,7 @@ class Link:
         for at in range(0, len(filters), TOPICS_PER_SUBSCRIBE):
             part = list(filters[at : at + TOPICS_PER_SUBSCRIBE])
             with _translated("subscribe"):
-                granted = await self._client.subscribe(part)
+                granted = await _answered(self._client.subscribe(part))
             codes = [code.value if isinstance(code, ReasonCode) else code for code in granted]
             refused += [topic for (topic, _), code in zip(part, codes, strict=False) if code >= REFUSED]
         return refused
@@ -110,7 +113,7 @@ class Link:
             LinkError: The connection is lost, or there was no answer.
         """
         with _translated("unsubscribe"):
-            await self._client.unsubscribe(topic)
+            await _answered(self._client.unsubscribe(topic))
 
     async def receive(self) -> list[Arrival]:
         """Wait for messages; return all that have come since the last call, in order.
@@ -155,7 +158,7 @@ class Link:
             LinkError: The connection is lost, or there was no answer.
         """
         with _translated("publish"):
-            await self._client.publish(topic, payload, qos=1, retain=retain)
+            await _answered(self._client.publish(topic, payload, qos=1, retain=retain))
 
     def pause(self) -> None:
         """Stop reading from the socket, so that the broker has to wait. Longer than the keep-alive, and it ends."""
@@ -174,7 +177,7 @@ class Link:
             LinkError: Saying what was tried (``doing``) and why it failed.
         """
         with _translated(doing):
-            await self._client.__aenter__()
+            await _answered(self._client.__aenter__())
         self._lost = self._client._disconnected  # noqa: SLF001 - see the module's docstring
         self._lost.add_done_callback(lambda _: self._arrived.set())
 
@@ -257,6 +260,19 @@ async def connected(
             async with asyncio.timeout(LEAVE_WITHIN_S):
                 await client.__aexit__(None, None, None)
         link.close()
+
+
+async def _answered(call: Awaitable[T]) -> T:
+    """Await a call of aiomqtt's, and stay cancelled.
+
+    It waits with `asyncio.wait_for`, which in Python 3.11 forgets a cancellation that comes together with the answer:
+    whoever was told to stop would go on, for ever.
+    """
+    result = await call
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+    return result
 
 
 @contextlib.contextmanager

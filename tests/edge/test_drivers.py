@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,9 +17,9 @@ from edge.driver import DriverSetup
 from edge.drivers import DRIVERS
 from edge.health import EdgeHealth
 from edge.reading import Reading
-from tests.support.edges import Sensors, edge_settings
+from tests.support.edges import ImpatientNats, Sensors, edge_settings
 from tests.support.plants import mini_plant
-from tests.support.servers import Broker, Mosquitto, Nats
+from tests.support.servers import Broker, Mosquitto
 from tests.support.waiting import eventually_async
 
 PLANT = mini_plant()
@@ -178,16 +177,6 @@ class TestMqttSensor(DriverContract):
         self.sensors.publish("plant/mini/T-1.TEMP", str(number))
 
 
-class ImpatientNats(Nats):
-    """Sends again after half a second what is not acknowledged."""
-
-    def _command(self) -> list[str]:
-        command = super()._command()
-        conf = self.state_dir / "nats.conf"
-        conf.write_text(re.sub(r'ack_wait: "\w+"', 'ack_wait: "500ms"', conf.read_text()), encoding="utf-8")
-        return command
-
-
 def test_every_driver_has_a_suite() -> None:
     assert {suite.name for suite in DriverContract.__subclasses__()} == set(DRIVERS)
 
@@ -195,13 +184,13 @@ def test_every_driver_has_a_suite() -> None:
 class TestMqttDelivery:
     """What is peculiar to `mqtt_sensor`: who holds a message until it is durable."""
 
-    async def test_a_message_that_is_not_durable_is_delivered_again(self, broker: Broker, tmp_path: Path) -> None:
-        settings = edge_settings(tmp_path, broker, broker)
+    async def test_a_message_that_is_not_durable_is_delivered_again(self, impatient: Broker, tmp_path: Path) -> None:
+        settings = edge_settings(tmp_path, impatient, impatient)
         tags = [tag for tag in PLANT.tags.values() if tag.source is not None]
         sink = Recorder()
         sink.durable = False
         health = EdgeHealth()
-        with Sensors(broker) as sensors:
+        with Sensors(impatient) as sensors:
             stop, task = asyncio.Event(), None
             async with asyncio.TaskGroup() as tasks:
                 driver = DRIVERS["mqtt_sensor"](DriverSetup("mini", tags, settings, sink, health, SystemClock()))

@@ -88,10 +88,10 @@ def load(sensors: Sensors) -> Iterator[None]:
 
 
 @pytest.mark.timeout(180)
-def test_nothing_the_plant_broker_acknowledged_is_lost_or_doubled(broker: Broker, tmp_path: Path) -> None:
+def test_nothing_the_plant_broker_acknowledged_is_lost_or_doubled(impatient: Broker, tmp_path: Path) -> None:
     chance = random.Random(20251122)
-    agent = Agent(tmp_path, broker, "--frame-max-delay-ms", "50", "--resend-after-s", "1")
-    with agent, FakeGateway(broker, "mini", "edge-a") as gateway, Sensors(broker) as sensors:
+    agent = Agent(tmp_path, impatient, "--frame-max-delay-ms", "50", "--resend-after-s", "1")
+    with agent, FakeGateway(impatient, "mini", "edge-a") as gateway, Sensors(impatient) as sensors:
         eventually(lambda: agent.said("plant broker connected") == 1, 20.0)
         with load(sensors):
             for kill in range(KILLS):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -23,9 +24,19 @@ from config.plant.model import Plant
 from config.settings import BrokerAddress, EdgeSettings
 from edge.app import run_edge
 from edge.health import EdgeHealth
-from tests.support.servers import Broker
+from tests.support.servers import Broker, Nats
 
-__all__ = ["FakeGateway", "Sensors", "edge_settings", "running_edge"]
+__all__ = ["FakeGateway", "ImpatientNats", "Sensors", "edge_settings", "running_edge"]
+
+
+class ImpatientNats(Nats):
+    """Sends again after half a second what is not acknowledged (as shipped: ten seconds, too long for tests)."""
+
+    def _command(self) -> list[str]:
+        command = super()._command()
+        conf = self.state_dir / "nats.conf"
+        conf.write_text(re.sub(r'ack_wait: "\w+"', 'ack_wait: "500ms"', conf.read_text()), encoding="utf-8")
+        return command
 
 
 class _Peer:
