@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import os
-import shlex
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,21 +25,74 @@ _FLAGS = (
     "--disable-component-update --disable-sync --disable-dev-shm-usage --hide-scrollbars --remote-debugging-pipe"
 )
 
+_START = """
+import fcntl, os, sys
+# The browser reads from descriptor 3 and writes to 4; both are first moved out of each other's way.
+read, write = (fcntl.fcntl(int(fd), fcntl.F_DUPFD, 10) for fd in sys.argv[1:3])
+os.dup2(read, 3)
+os.dup2(write, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
-class Page:
-    """One tab."""
+
+class Pipe:
+    """The connection to the browser: messages with answers, and events in between."""
 
     def __init__(self, to_browser: int, from_browser: int) -> None:
         self._to, self._from = to_browser, from_browser
         self._number = 0
         self._rest = b""
-        self._session = ""
+        self.pages: dict[str, Page] = {}
+
+    def call(self, method: str, session: str = "", **parameters: object) -> dict[str, Any]:
+        """Return the answer to a message."""
+        self._number += 1
+        message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
+        if session:
+            message["sessionId"] = session
+        os.write(self._to, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._read()
+            if answer.get("id") == self._number:
+                if "error" in answer:
+                    raise AssertionError(f"{method}: {answer['error']}")
+                result: dict[str, Any] = answer["result"]
+                return result
+            page = self.pages.get(answer.get("sessionId", ""))
+            if page is not None:
+                page.note(answer.get("method", ""), answer.get("params", {}))
+
+    def _read(self) -> dict[str, Any]:
+        while b"\0" not in self._rest:
+            got = os.read(self._from, 1 << 20)
+            if not got:
+                raise AssertionError("the browser has ended")
+            self._rest += got
+        one, _, self._rest = self._rest.partition(b"\0")
+        answer: dict[str, Any] = json.loads(one)
+        return answer
+
+
+class Page:
+    """One tab."""
+
+    def __init__(self, pipe: Pipe) -> None:
+        self._pipe = pipe
         self.complaints: list[str] = []
         """What the console said in anger, exceptions included."""
-        target = self._call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
+        self._target: str = pipe.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session: str = pipe.call("Target.attachToTarget", targetId=self._target, flatten=True)["sessionId"]
+        pipe.pages[self._session] = self
+        for domain in ("Page", "Runtime", "Log"):
             self._call(f"{domain}.enable")
+
+    def another(self) -> Page:
+        """Open another tab."""
+        return Page(self._pipe)
+
+    def close(self) -> None:
+        """Close the tab."""
+        self._pipe.call("Target.closeTarget", targetId=self._target)
 
     def open(self, address: str, width: int = 1920, height: int = 1080, *, dark: bool = False) -> None:
         """Go to an address in a window of this size."""
@@ -70,37 +123,21 @@ class Page:
         data = self._call("Page.captureScreenshot", captureBeyondViewport=whole)["data"]
         path.write_bytes(base64.b64decode(data))
 
-    def _call(self, method: str, **parameters: object) -> dict[str, Any]:
-        self._number += 1
-        message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
-        if self._session:
-            message["sessionId"] = self._session
-        os.write(self._to, json.dumps(message).encode() + b"\0")
-        while True:
-            answer = self._read()
-            self._note(answer)
-            if answer.get("id") == self._number:
-                if "error" in answer:
-                    raise AssertionError(f"{method}: {answer['error']}")
-                result: dict[str, Any] = answer["result"]
-                return result
+    def html(self) -> str:
+        """Return what the tab holds, also with scripts switched off."""
+        root = self._call("DOM.getDocument", depth=0)["root"]["nodeId"]
+        html: str = self._call("DOM.getOuterHTML", nodeId=root)["outerHTML"]
+        return html
 
-    def _note(self, answer: dict[str, Any]) -> None:
-        method, parameters = answer.get("method"), answer.get("params", {})
+    def note(self, method: str, parameters: dict[str, Any]) -> None:
+        """Take an event of the browser."""
         if method == "Runtime.exceptionThrown":
             self.complaints.append(json.dumps(parameters["exceptionDetails"]))
         if method == "Log.entryAdded" and parameters["entry"]["level"] in {"error", "warning"}:
             self.complaints.append(json.dumps(parameters["entry"]))
 
-    def _read(self) -> dict[str, Any]:
-        while b"\0" not in self._rest:
-            got = os.read(self._from, 1 << 20)
-            if not got:
-                raise AssertionError("the browser has ended")
-            self._rest += got
-        one, _, self._rest = self._rest.partition(b"\0")
-        answer: dict[str, Any] = json.loads(one)
-        return answer
+    def _call(self, method: str, **parameters: object) -> dict[str, Any]:
+        return self._pipe.call(method, self._session, **parameters)
 
 
 @contextmanager
@@ -109,17 +146,18 @@ def chromium(profile: Path) -> Iterator[Page]:
     assert CHROMIUM is not None
     their_read, our_write = os.pipe()
     our_read, their_write = os.pipe()
-    command = f"exec {shlex.quote(CHROMIUM)} {_FLAGS} --user-data-dir={shlex.quote(str(profile))}"
+    command = [CHROMIUM, *_FLAGS.split(), f"--user-data-dir={profile}", "about:blank"]
     process = subprocess.Popen(
-        ["/bin/sh", "-c", f"{command} 3<&{their_read} 4>&{their_write} 2>/dev/null"],
+        [sys.executable, "-c", _START, str(their_read), str(their_write), *command],
         pass_fds=(their_read, their_write),
         start_new_session=True,
         stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     os.close(their_read)
     os.close(their_write)
     try:
-        yield Page(our_write, our_read)
+        yield Page(Pipe(our_write, our_read))
     finally:
         os.close(our_write)
         os.close(our_read)

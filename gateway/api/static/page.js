@@ -21,7 +21,6 @@ const alarms = new Map(); // alarm_id -> alarm, active ones
 const cleared = new Map(); // alarm_id -> alarm, oldest first
 const values = new Map(); // tag -> {time_ms, value, quality, reason, stale}
 const tagRows = new Map([...document.querySelectorAll("tr.tag")].map((row) => [row.dataset.tag, row]));
-const sparks = new Sparks(tagRows);
 
 let complete = true; // the client holds every active alarm (a flood is sent only in part)
 let disagreed = 0;
@@ -34,6 +33,7 @@ let announcing = 0;
 const toAnnounce = [];
 
 const nowMs = () => Date.now() + offsetMs;
+const sparks = new Sparks(tagRows, nowMs);
 
 function field(row, name) {
   return row.querySelector(`[data-f="${name}"]`);

@@ -15,9 +15,12 @@ export class Sparks {
   #asking = 0;
   #asked = new Set();
   #watcher;
+  #now;
 
-  constructor(rows) {
+  /** `now()` is the server's clock: that of the browser may be wrong. */
+  constructor(rows, now) {
     this.#rows = rows;
+    this.#now = now;
     this.#watcher = new IntersectionObserver((entries) => this.#seen(entries), { rootMargin: "100px" });
     for (const row of rows.values()) this.#watcher.observe(row);
   }
@@ -66,7 +69,7 @@ export class Sparks {
   }
 
   async #fetch(tag) {
-    const last = this.#series.get(tag)?.at(-1)?.[0] ?? Date.now();
+    const last = this.#series.get(tag)?.at(-1)?.[0] ?? this.#now();
     const query = new URLSearchParams({ from: String(Math.max(0, last - SPAN_MS)), to: String(last + 1), points: String(POINTS) });
     const answer = await fetch(`/api/v1/tags/${encodeURIComponent(tag)}/history?${query}`);
     if (!answer.ok) throw new Error(`history of ${tag}: ${answer.status}`);

@@ -105,6 +105,7 @@ class World:
     clock: SetClock = field(default_factory=SetClock)
     history: ListHistory = field(default_factory=ListHistory)
     events: int = 0
+    registered: bool = False
 
     def api(self) -> FastAPI:
         """Make the application."""
@@ -126,6 +127,7 @@ class World:
 
     def register(self) -> None:
         """Number the tags of the plant."""
+        self.registered = True
         with self.engine.begin() as connection:
             rows = [{"tag_id": row, "name": name} for row, name in enumerate(self.plant.tags)]
             connection.execute(insert(schema.tag), rows)
@@ -220,9 +222,9 @@ async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[tuple[str, ApiServer]]:
-    """Serve an application on a free port; yields its address and the server."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+async def served(app: FastAPI, port: int = 0) -> AsyncIterator[tuple[str, ApiServer]]:
+    """Serve an application on a port (0: a free one); yields its address and the server."""
+    with socket.create_server(("127.0.0.1", port)) as listener:
         server = ApiServer(app)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(server.serve([listener]))
