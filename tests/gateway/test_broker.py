@@ -21,6 +21,7 @@ from gateway import broker as module
 from gateway import nats
 from gateway.broker import EmbeddedBroker, answers_mqtt, free_port
 from gateway.errors import BrokerError
+from tests.support.paho import ended
 from tests.support.waiting import eventually, eventually_async
 
 
@@ -36,11 +37,6 @@ def connected(broker: EmbeddedBroker, name: str, *, keep_session: bool = False) 
     client.loop_start()
     eventually(client.is_connected)
     return client
-
-
-def ended(client: Client) -> None:
-    client.disconnect()
-    client.loop_stop()
 
 
 async def test_it_lets_clients_connect_once_started_and_none_after_its_end(tmp_path: Path) -> None:

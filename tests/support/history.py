@@ -1,8 +1,8 @@
-"""A steady stream of samples for the history, whose every row follows from its number; run, it appends for ever."""
+"""A steady stream of samples for the history, whose every row follows from its number, and one who appends for ever."""
 
 from __future__ import annotations
 
-import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -34,19 +34,14 @@ def size(position: int) -> int:
     return 1 + position * 7919 % 2500
 
 
-def append_for_ever(path: Path) -> None:
-    """Append from where the store stands, settling and checkpointing often, and say so once it goes."""
+def append_for_ever(path: Path, going: Connection) -> None:
+    """Append from where the store stands, settling and checkpointing often; something is sent once it goes."""
     duckdb_store._RUN_ROWS = 3000
     duckdb_store._CONFIG["checkpoint_threshold"] = "1MB"
     store = duckdb_store.HistoryStore(path)
     number = sum(size(position) for position in range(1, store.position() + 1))
-    sys.stdout.write("running\n")
-    sys.stdout.flush()
+    going.send(store.position())
     for position in range(store.position() + 1, 1 << 40):
         store.append(many(number, size(position)), position)
         number += size(position)
         store.settle()
-
-
-if __name__ == "__main__":
-    append_for_ever(Path(sys.argv[1]))

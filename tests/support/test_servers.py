@@ -16,6 +16,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.broker import answers_mqtt
+from tests.support.paho import ended
 from tests.support.servers import Broker, Mosquitto
 from tests.support.waiting import eventually, eventually_async
 
@@ -27,9 +28,8 @@ def retain(broker: Broker, text: str) -> None:
 def retained(broker: Broker) -> bytes:
     payloads: list[bytes] = []
 
-    def arrived(client: Client, _userdata: object, message: MQTTMessage) -> None:
+    def arrived(_client: Client, _userdata: object, message: MQTTMessage) -> None:
         payloads.append(bytes(message.payload))
-        client.disconnect()
 
     subscriber = Client(CallbackAPIVersion.VERSION2)
     subscriber.on_connect = lambda client, *_: client.subscribe("some/topic", 1)
@@ -37,7 +37,7 @@ def retained(broker: Broker) -> bytes:
     subscriber.connect(broker.host, broker.port)
     subscriber.loop_start()
     eventually(lambda: payloads)
-    subscriber.loop_stop()
+    ended(subscriber)
     return payloads[0]
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,9 +21,8 @@ from gateway.errors import HistoryError
 from gateway.history import duckdb_store
 from gateway.history.duckdb_store import HistoryStore, count_rows
 from gateway.history.port import HistoryBatch, HistoryRows
-from tests.support.history import TAGS, many, size
+from tests.support.history import TAGS, append_for_ever, many, size
 
-ROOT = Path(__file__).parents[3]
 ALWAYS = 1 << 62
 BAD = pack(Quality.BAD, Reason.NOT_FINITE)
 UNCERTAIN = pack(Quality.UNCERTAIN, Reason.DEVICE)
@@ -298,15 +297,20 @@ def test_a_closed_store_says_that_it_cannot_be_read(path: Path) -> None:
 
 def test_position_and_rows_agree_after_every_kill(path: Path) -> None:
     chance = random.Random(4711)
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["tests.support.history"])
     reached = 0
     for _ in range(20):
-        with subprocess.Popen(
-            [sys.executable, "-m", "tests.support.history", path], cwd=ROOT, stdout=subprocess.PIPE
-        ) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"running\n"
-            threading.Event().wait(chance.uniform(0.0, 0.3))  # a random moment is what the test is about
-            process.kill()
+        here, there = processes.Pipe(duplex=False)
+        process = processes.Process(target=append_for_ever, args=(path, there))
+        process.start()
+        there.close()
+        assert here.recv() == reached
+        threading.Event().wait(chance.uniform(0.0, 0.3))  # a random moment is what the test is about
+        process.kill()
+        process.join()
+        process.close()
+        here.close()
         store = HistoryStore(path)
         assert store.position() >= reached
         reached = store.position()
