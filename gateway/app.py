@@ -77,7 +77,7 @@ async def run_gateway(
             clock=clock,
             board=board,
             hub=hub,
-            history_position=history.position,
+            history_position=following.position,
             wake_history=following.wake,
         )
         api = create_api(plant, board, hub, Queries(reader), history, clock, version("hazgate"))

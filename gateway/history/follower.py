@@ -42,10 +42,16 @@ class Follower:
         self._writer = writer
         self._board = board
         self._woken = threading.Event()
+        self._began_at = writer.position()
+        self._ahead_of = -1
 
     def wake(self) -> None:
         """Say that there is something new in the log. From any thread."""
         self._woken.set()
+
+    def position(self) -> int:
+        """Return the log position up to which this follower needs no row any more. From any thread."""
+        return 0 if self._is_ahead() else self._writer.position()
 
     def run(self, stop: threading.Event) -> None:
         """Follow until ``stop`` is set and `wake` called; trouble is shown, and tried again with growing pauses."""
@@ -53,6 +59,7 @@ class Follower:
         while not stop.is_set():
             self._woken.clear()
             try:
+                self._refuse_another_log()
                 more = follow_once(self._reader, self._writer)
                 self._writer.settle()
             except (HistoryError, RecordsError) as error:
@@ -66,6 +73,29 @@ class Follower:
             if not more:
                 stop.wait(_PAUSE_S)
                 self._woken.wait(_IDLE_S)
+
+    def _is_ahead(self) -> bool:
+        """Say whether the history has taken more than the log ever held: then it is not the history of this log.
+
+        Once seen it stays so, for the log will grow beyond.
+        """
+        health = self._board.health
+        if self._ahead_of < 0 and health.replayed and health.log_position < self._began_at:
+            self._ahead_of = health.log_position
+        return self._ahead_of >= 0
+
+    def _refuse_another_log(self) -> None:
+        """Take nothing from a log that is not the one the history came from.
+
+        Raises:
+            HistoryError: It is another one; says what to do.
+        """
+        if self._is_ahead():
+            message = (
+                f"the history has taken the log up to {self._began_at}, the records only reach {self._ahead_of}: they "
+                "were replaced or restored. Stop the gateway, move the history file aside (it stays readable), start it"
+            )
+            raise HistoryError(message)
 
     def _show(self, error: str) -> None:
         self._board.report(

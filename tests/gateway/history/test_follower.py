@@ -218,3 +218,32 @@ def test_many_wake_ups_make_few_transactions(store: Stubborn) -> None:
         eventually(lambda: store.position() == 50)
     assert log.reads < 25
     assert len(values(store)) == 50
+
+
+def test_a_history_of_another_log_is_refused_and_nothing_is_trimmed(store: Stubborn) -> None:
+    store.append(_nothing(), 500)
+    log = Log()
+    log.add(entry(1, 1.0), entry(20, 2.0))
+    with Running(log, store) as running:
+        running.board.report(replayed=True, log_position=20)
+        eventually(lambda: not running.board.health.history_ok)
+        assert "records only reach 20" in running.board.health.history_error
+        assert running.follower.position() == 0
+        running.board.report(log_position=600)
+        assert running.follower.position() == 0
+    assert values(store) == []
+
+
+def test_the_log_may_be_trimmed_up_to_what_was_taken(store: Stubborn) -> None:
+    log = Log()
+    log.add(entry(1, 1.0), entry(20, 2.0))
+    with Running(log, store) as running:
+        running.board.report(replayed=True, log_position=20)
+        eventually(lambda: running.follower.position() == 20)
+
+
+def _nothing() -> HistoryBatch:
+    empty = entry(1)
+    return HistoryBatch(
+        empty.tag, empty.time_ms, empty.time_ms, empty.value, empty.quality, empty.recheck, empty.recheck
+    )
