@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import signal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Never
 
 import typer
 
 from hazgate.arguments import http_address, wrong_use
 
 __all__ = ["run"]
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run(
@@ -33,6 +35,8 @@ def run(
     Exit 0: everything kept, every alarm right, or ended by Ctrl-C (then nothing is judged). Exit 1: something was lost,
     missed or false, or did not run.
     """
+    for number in _ENDING:
+        signal.signal(number, _end_at_once)
     host, port = http_address(http)
     if seconds is not None and not seconds >= 1.0:
         wrong_use(f"--seconds {seconds:g}: at least 1")
@@ -46,8 +50,14 @@ def run(
 
     async def main() -> int:
         stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in _ENDING:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         return await play_demo(wish, stop)
 
     raise typer.Exit(asyncio.run(main()))
+
+
+def _end_at_once(_number: int, _frame: object) -> Never:
+    """End while the program is still being loaded."""
+    typer.echo("已停止 Stopped by you: nothing had been started yet.")
+    raise SystemExit(0)
