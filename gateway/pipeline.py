@@ -206,7 +206,8 @@ class Pipeline:
                 return self._records.commit(commit)
             except RecordsBusyError as error:
                 log.warning("records_busy", error=str(error))
-                stop.wait(_BUSY_WAIT_S)
+                if stop.wait(_BUSY_WAIT_S):
+                    break
         return self._records.commit(commit)
 
     def _tell(self, work: _Work, intake: Intake, decided: Decided, messages: Sequence[Message]) -> None:
