@@ -23,7 +23,7 @@ from config.settings import GatewaySettings
 from gateway.alarms import alarm_id
 from gateway.errors import RecordsError
 from gateway.live import AlarmNotice, Board, Hub
-from gateway.pipeline import Pipeline
+from gateway.pipeline import Pipeline, _Work
 from gateway.records import log as rows_of_log
 from gateway.records import schema
 from gateway.records.database import open_writer
@@ -60,6 +60,16 @@ class _Records(Records):
         after, self.after = self.after, None
         if after is not None:
             raise after
+
+
+class _Pipeline(Pipeline):
+    """A pipeline whose state can be looked at."""
+
+    work: _Work
+
+    def _resume(self) -> _Work:
+        self.work = super()._resume()
+        return self.work
 
 
 class Edge:
@@ -105,6 +115,8 @@ class Rig:
         self.hub.listen(self.notices.append)
         self.stop = threading.Event()
         self.history_woken = 0
+        self.engine: Engine | None = None
+        """Of the process that ended last, as it was."""
         self._steps: list[Step] = []
         self._left_s = 0.0
         self._open()
@@ -112,7 +124,7 @@ class Rig:
     def _open(self) -> None:
         self.database = open_writer(self.data_dir)
         self.records = _Records(self.database)
-        self.pipeline = Pipeline(
+        self.pipeline = _Pipeline(
             plant=self.plant,
             settings=GatewaySettings(data_dir=self.data_dir, snapshot_every_s=self.snapshot_every_s),
             records=self.records,
@@ -135,8 +147,10 @@ class Rig:
         try:
             self.pipeline.run(self.stop)
         except Killed:
+            self.engine = self.pipeline.work.engine
             self.restart()
             return True
+        self.engine = self.pipeline.work.engine
         return False
 
     def restart(self, plant: Plant | None = None) -> None:
