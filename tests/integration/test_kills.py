@@ -184,7 +184,7 @@ def test_twenty_kills_of_edge_gateway_and_broker_lose_nothing(broker: Broker, nu
     assert ordered(told) == ordered(twin_of_sent(chain.data, chain.plant, sent))
     assert len(told) > 100
     starts = sum(kind is Kind.START for _, _, kind, _, _ in logged(chain.data))
-    assert starts > KILLS // 2, "the gateway was hardly ever up between its kills"
+    assert starts > KILLS // 4, "the gateway was hardly ever up between its kills"
 
 
 @contextmanager
