@@ -167,17 +167,16 @@ def _elapsed(terms: Terms, picture: Picture) -> Line:
 def _alarms(picture: Picture, now_ms: int, lines: int, *, wide: bool) -> Panel:
     alarms = sorted(picture.alarms.values(), key=lambda alarm: (alarm.tier, -alarm.raised_ms, alarm.tag))
     body: Table | Line = Line("无报警，一切正常 No active alarm, all is well", "green")
+    hidden = len(alarms) - lines
     if alarms:
-        shown = alarms if len(alarms) <= lines else alarms[: max(1, lines - 1)]
-        body = _table(picture, shown, now_ms, wide=wide)
-        if len(shown) < len(alarms):
-            more = f"… 还有 {len(alarms) - len(shown)} 条 more"
-            body.add_row("", more)
+        body = _table(picture, alarms[:lines], now_ms, wide=wide)
     worst = min((alarm.tier for alarm in alarms), default=0)
     return Panel(
         body,
         title=f" 当前报警 active alarms {len(alarms)} · 累计 raised {len(picture.run)} ",
         title_align="left",
+        subtitle=f" … 还有 {hidden} 条 more " if hidden > 0 else None,
+        subtitle_align="right",
         border_style=_INK.get(worst, "green"),
         padding=(0, 1),
     )
