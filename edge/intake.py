@@ -33,6 +33,10 @@ BATCH_SAMPLES = 1000
 """What goes into one transaction, about, however much has come meanwhile: on a disk that is nearly full little
 batches still fit."""
 
+BATCH_MESSAGES = 200
+"""So many messages waiting for our acknowledgement close the batch: beyond 1024 on one session, NATS as shipped delivers
+a message only at its next `ack_wait`, ten seconds later."""
+
 STALLED_MESSAGES = 8
 STALLED_S = 0.002
 """So many messages waiting for our acknowledgement and nothing new for so long: the broker has probably used up the
@@ -116,7 +120,7 @@ class Intake:
             batch.first_s = now_s
             self._settled.clear()
             self._wake.set()
-        elif len(batch.samples) >= self._max_samples or len(batch.kept) == STALLED_MESSAGES:
+        elif len(batch.samples) >= self._max_samples or len(batch.kept) in {STALLED_MESSAGES, BATCH_MESSAGES}:
             self._wake.set()
         if self._held >= HELD_MAX:
             self._room.clear()
@@ -185,7 +189,7 @@ class Intake:
             return 0.0
         if not batch.size:
             return math.inf
-        if self._in_a_hurry or len(batch.samples) >= self._max_samples:
+        if self._in_a_hurry or len(batch.samples) >= self._max_samples or len(batch.kept) >= BATCH_MESSAGES:
             return 0.0
         due_s = batch.first_s + self._max_delay_s
         if len(batch.kept) >= STALLED_MESSAGES:
