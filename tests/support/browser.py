@@ -35,6 +35,10 @@ os.execv(sys.argv[3], sys.argv[3:])
 """
 
 
+class BrowserError(AssertionError):
+    """The browser refused what it was told."""
+
+
 class Pipe:
     """The connection to the browser: messages with answers, and events in between."""
 
@@ -55,7 +59,7 @@ class Pipe:
             answer = self._read()
             if answer.get("id") == self._number:
                 if "error" in answer:
-                    raise AssertionError(f"{method}: {answer['error']}")
+                    raise BrowserError(f"{method}: {answer['error']}")
                 result: dict[str, Any] = answer["result"]
                 return result
             page = self.pages.get(answer.get("sessionId", ""))
@@ -124,9 +128,12 @@ class Page:
         path.write_bytes(base64.b64decode(data))
 
     def html(self) -> str:
-        """Return what the tab holds, also with scripts switched off."""
-        root = self._call("DOM.getDocument", depth=0)["root"]["nodeId"]
-        html: str = self._call("DOM.getOuterHTML", nodeId=root)["outerHTML"]
+        """Return what the tab holds, also with scripts switched off; nothing while it goes from page to page."""
+        try:
+            root = self._call("DOM.getDocument", depth=0)["root"]["nodeId"]
+            html: str = self._call("DOM.getOuterHTML", nodeId=root)["outerHTML"]
+        except BrowserError:
+            return ""
         return html
 
     def note(self, method: str, parameters: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ export class Sparks {
     for (const row of rows.values()) this.#watcher.observe(row);
   }
 
-  /** Continue a trend; what is bad or has no number leaves a gap. */
+  /** Continue a trend; what is bad, has no number or is missing leaves a gap. */
   add(tag, { time_ms, value, quality }) {
     if (time_ms < 0) return;
     const series = this.#series.get(tag) ?? [];
@@ -83,7 +83,9 @@ export class Sparks {
   #draw(tag) {
     const series = this.#series.get(tag) ?? [];
     const numbers = series.map(([, value]) => value).filter((value) => value !== null);
-    const line = this.#rows.get(tag).querySelector(".line");
+    const row = this.#rows.get(tag);
+    const line = row.querySelector(".line");
+    const gapMs = Number(row.dataset.gapMs);
     if (numbers.length < 2) {
       line.setAttribute("d", "");
       return;
@@ -95,13 +97,14 @@ export class Sparks {
     const y = (value) =>
       (high > low ? HEIGHT - PAD - ((HEIGHT - 2 * PAD) * (value - low)) / (high - low) : HEIGHT / 2).toFixed(1);
     let path = "";
-    let pen = "M";
+    let before = null; // time of the point the line may go on from; none after a gap
     for (const [time, value] of series) {
-      if (value === null) pen = "M";
-      else {
-        path += `${pen}${x(time)} ${y(value)}`;
-        pen = "L";
+      if (value === null) {
+        before = null;
+        continue;
       }
+      path += `${before !== null && time - before <= gapMs ? "L" : "M"}${x(time)} ${y(value)}`;
+      before = time;
     }
     line.setAttribute("d", path);
   }

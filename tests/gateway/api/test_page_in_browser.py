@@ -178,10 +178,14 @@ def test_it_says_the_same_without_scripts(world: World, browser: Page) -> None:
     world.raise_alarm("one", tier=1)
     with Running(world) as gateway:
         tab = browser.another()
+
+        def told() -> bool:
+            html = tab.html()
+            return "Tank 1 level" in html and "refreshed every 5 s" in html
+
         tab.without_scripts()
         tab.open(gateway.address + "/?lang=en")
         try:
-            eventually(lambda: "Tank 1 level" in tab.html(), 10)
-            assert "refreshed every 5 s" in tab.html()
+            eventually(told, 10)
         finally:
             tab.close()
