@@ -34,8 +34,8 @@ BATCH_SAMPLES = 1000
 batches still fit."""
 
 BATCH_MESSAGES = 200
-"""So many messages waiting for our acknowledgement close the batch: beyond 1024 on one session, NATS as shipped delivers
-a message only at its next `ack_wait`, ten seconds later."""
+"""So many messages waiting for our acknowledgement close the batch: beyond 1024 on one session, NATS as shipped
+delivers a message only at its next `ack_wait`, ten seconds later."""
 
 STALLED_MESSAGES = 8
 STALLED_S = 0.002
