@@ -25,8 +25,6 @@ from gateway.tags import assign_rows
 
 __all__ = ["Resumed", "resume"]
 
-_REPLAY_ROWS = 500
-
 log = structlog.get_logger(__name__)
 
 
@@ -114,17 +112,15 @@ def _restore(rules: Rules, stored: Stored) -> Engine:
 def _replay(records: Records, engine: Engine, position: int) -> int:
     """Let the engine see again what it saw after ``position``; returns the number of rows."""
     count = 0
-    while rows := records.rows_after(position, _REPLAY_ROWS):
-        for row in rows:
-            match row.kind:
-                case Kind.SAMPLES:
-                    engine.evaluate(decode_samples(row.payload)[0], row.received_ms)
-                case Kind.TICK:
-                    engine.tick(row.received_ms)
-                case Kind.START:
-                    engine.start(row.received_ms)
-        position = rows[-1].position
-        count += len(rows)
+    for row in records.rows_after(position):
+        count += 1
+        match row.kind:
+            case Kind.SAMPLES:
+                engine.evaluate(decode_samples(row.payload)[0], row.received_ms)
+            case Kind.TICK:
+                engine.tick(row.received_ms)
+            case Kind.START:
+                engine.start(row.received_ms)
     return count
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, Row, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from alerting.batch import Disposition
 from config.contract.quality import Quality, Reason, pack
 from gateway.errors import RecordsError
 from gateway.history.port import LogEntry
-from gateway.records.log import Kind, LogRow, decode_samples
+from gateway.records.log import Kind, decode_samples
 from gateway.records.schema import log
 
 __all__ = ["LogFollowing"]
@@ -39,28 +40,22 @@ class LogFollowing:
         """
         entries: list[LogEntry] = []
         samples = 0
-        for row in self._rows(position):
-            if entries and samples + row.samples > max_samples:
-                break
-            position = row.position
-            if row.kind is Kind.SAMPLES:
-                samples += row.samples
-                entries.append(_entry(row))
-        return entries, position
-
-    def _rows(self, position: int) -> list[LogRow]:
         statement = select(log).where(log.c.position > position).order_by(log.c.position).limit(_ROWS)
         try:
             with self._engine.begin() as connection:
-                return [
-                    LogRow(row.position, Kind(row.kind), row.received_ms, row.samples, row.payload)
-                    for row in connection.execute(statement)
-                ]
+                for row in connection.execute(statement):  # one at a time: a row may be tens of megabytes
+                    if entries and samples + row.samples > max_samples:
+                        break
+                    position = row.position
+                    if row.kind == Kind.SAMPLES:
+                        samples += row.samples
+                        entries.append(_entry(row))
         except SQLAlchemyError as error:
             raise RecordsError(f"reading the log after {position}: {error}") from error
+        return entries, position
 
 
-def _entry(row: LogRow) -> LogEntry:
+def _entry(row: Row[Any]) -> LogEntry:
     batch, disposition = decode_samples(row.payload)
     recheck = (disposition == Disposition.LATE) | (disposition == Disposition.SAME_TIME)
     return LogEntry(

@@ -184,17 +184,16 @@ class Records:
                 trimmed=position if first is None else first - 1,
             )
 
-    def rows_after(self, position: int, limit: int) -> list[LogRow]:
-        """Return log rows after ``position``, oldest first.
+    def rows_after(self, position: int) -> Iterator[LogRow]:
+        """Yield log rows after ``position``, oldest first, one at a time: a row may be tens of megabytes.
 
         Raises:
             RecordsError: The database cannot be read.
         """
+        statement = select(schema.log).where(schema.log.c.position > position).order_by(schema.log.c.position)
         with _explained("reading the log"), self._engine.begin() as connection:
-            rows = connection.execute(
-                select(schema.log).where(schema.log.c.position > position).order_by(schema.log.c.position).limit(limit)
-            )
-            return [LogRow(row.position, Kind(row.kind), row.received_ms, row.samples, row.payload) for row in rows]
+            for row in connection.execute(statement):
+                yield LogRow(row.position, Kind(row.kind), row.received_ms, row.samples, row.payload)
 
     def alarms_since(self, sequence: int) -> list[dict[str, Any]]:
         """Return alarms whose last event is later than ``sequence``, in the order of those events.

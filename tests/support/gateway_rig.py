@@ -224,7 +224,7 @@ class Rig:
 
     def log(self) -> list[LogRow]:
         """Return the log."""
-        return self.records.rows_after(0, 1_000_000)
+        return list(self.records.rows_after(0))
 
     def samples(self) -> list[tuple[str, int, float, Disposition]]:
         """Return every sample in the log, in order: (tag, time_ms, value, disposition)."""

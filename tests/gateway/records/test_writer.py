@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,9 +80,8 @@ def test_what_was_committed_is_found_again(records: Records) -> None:
     assert stored.open_alarms == (alarm_row(),)
     assert stored.snapshot == (2, b"state")
     assert stored.followers == {"alarm_topics": 99}
-    assert records.rows_after(0, 10) == [LogRow(1, Kind.SAMPLES, 100, 2, b"\x00" * 44), LogRow(2, Kind.TICK, 101)]
-    assert records.rows_after(1, 10) == [LogRow(2, Kind.TICK, 101)]
-    assert records.rows_after(0, 1) == [LogRow(1, Kind.SAMPLES, 100, 2, b"\x00" * 44)]
+    assert list(records.rows_after(0)) == [LogRow(1, Kind.SAMPLES, 100, 2, b"\x00" * 44), LogRow(2, Kind.TICK, 101)]
+    assert list(records.rows_after(1)) == [LogRow(2, Kind.TICK, 101)]
 
 
 def test_it_is_on_disk_for_another_process_at_once(records: Records, tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_only_the_last_snapshot_is_kept(records: Records, engine: Engine) -> Non
 def test_trimming_takes_rows_up_to_a_position(records: Records) -> None:
     records.commit(Commit(log=[LogRow(position, Kind.TICK, 1) for position in range(1, 11)]))
     records.commit(Commit(log=[LogRow(11, Kind.TICK, 1)], trim_upto=4))
-    assert [row.position for row in records.rows_after(0, 100)] == list(range(5, 12))
+    assert [row.position for row in records.rows_after(0)] == list(range(5, 12))
     assert records.load().trimmed == 4
 
 
@@ -266,6 +266,18 @@ def test_the_position_goes_on_after_everything_was_trimmed(records: Records) -> 
     records.commit(Commit(names={0: "A"}, trim_upto=10))
     stored = records.load()
     assert (stored.position, stored.trimmed) == (10, 10)
+
+
+def test_rows_are_read_one_at_a_time(records: Records) -> None:
+    """A start must not need memory for the whole log at once."""
+    for position in range(1, 21):
+        records.commit(Commit(log=[LogRow(position, Kind.SAMPLES, 1, 1, bytes(2_000_000))]))
+    tracemalloc.start()
+    try:
+        assert sum(len(row.payload) for row in records.rows_after(0)) == 40_000_000
+        assert tracemalloc.get_traced_memory()[1] < 12_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_commit_says_whether_there_is_anything_in_it() -> None:
