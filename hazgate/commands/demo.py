@@ -42,6 +42,12 @@ def run(
         wrong_use(f"--seconds {seconds:g}: at least 1")
     if report is not None and not report.absolute().parent.is_dir():
         wrong_use(f"--report {report}: there is no directory {report.absolute().parent}")
+    judged = seconds is not None or report is not None or json_
+    if judged and data is not None and (data / "gateway").exists():
+        wrong_use(
+            f"--data {data} holds an earlier demo, whose alarms may still be active, so nothing could be judged: "
+            "choose a new directory, or play without --seconds, --report and --json"
+        )
     from hazgate.demo.show import Wish, play_demo  # noqa: PLC0415 - takes a second; wrong use is told before
 
     wish = Wish(

@@ -111,7 +111,7 @@ async def _play(wish: Wish, loaded: Loaded, data_dir: Path, stop: asyncio.Event,
         data_dir=str(data_dir),
         note="" if port == wish.port or not wish.port else f"端口 {wish.port} 被占用 port {wish.port} is taken",
     )
-    show = _picture if out.is_terminal else _lines
+    show = _picture if out.is_terminal and not out.is_dumb_terminal else _lines
     judgement = await demo.run(stop, lambda: show(out, terms, demo, picture, clock))
     document = {**judgement.document(), **_circumstances(setting, wish)}
     if wish.report:

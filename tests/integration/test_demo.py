@@ -78,6 +78,10 @@ def test_a_short_demo_is_judged_and_reported(tmp_path: Path) -> None:
     assert report["machine"]["python"]
     assert "通过 PASSED" in said
     assert "LPG detector HIGH" in said
+    with demo(tmp_path, "--seconds", "20") as again:
+        said, _ = again.communicate(timeout=60)
+    assert again.returncode == 2, "alarms of the first demo are still active: a second one cannot be judged"
+    assert "holds an earlier demo" in said
 
 
 @pytest.mark.soak
