@@ -21,7 +21,7 @@ from gateway.api.models import AlarmItem, TagItem
 from gateway.api.tags import with_latest
 from gateway.api.views import alarm_item
 from gateway.api.words import pick_language, words
-from gateway.display import number_text
+from gateway.display import number_text, unit_of
 from gateway.errors import RecordsError
 from gateway.messages import Lang, in_words
 
@@ -75,6 +75,10 @@ def get_page(request: Request, context: InContext) -> HTMLResponse:
         alarms=alarms,
         latest={tag.tag: tag for tag in tags},
         groups=_groups(context, tags, lang),
+        spans={
+            name: unit_of(tag, context.plant).show_span(tag.range_high - tag.range_low)
+            for name, tag in context.plant.tags.items()
+        },
         tiers={alarm.tag: alarm.tier for alarm in reversed(alarms.active)},
         health=context.feed.health(),
         now_ms=context.clock.wall_ms(),

@@ -226,6 +226,14 @@ function warn(cell, count, text) {
   setText(cell, text);
 }
 
+/** The value now; one that is stale or bad is never shown as if it were the present. */
+function present(alarm) {
+  const one = values.get(alarm.tag);
+  if (!one || one.time_ms < 0) return words.none;
+  if (one.stale) return words.stale;
+  return one.quality === "bad" ? words.bad : `${numberText(one.value)} ${alarm.unit}`;
+}
+
 function trigger(alarm) {
   if (alarm.limit !== null) return `${numberText(alarm.value)} / ${numberText(alarm.limit)} ${alarm.unit}`;
   if (alarm.condition === "BAD_PV" && alarm.quality !== "good") return words[`reason_${alarm.reason}`];
@@ -247,8 +255,7 @@ function drawAlarms() {
     showCommon(row, alarm);
     field(row, "delayed").hidden = !alarm.delayed;
     setText(field(row, "trigger"), trigger(alarm));
-    const one = values.get(alarm.tag);
-    setText(field(row, "present"), one && one.time_ms >= 0 ? `${numberText(one.value)} ${alarm.unit}` : "–");
+    setText(field(row, "present"), present(alarm));
     setText(field(row, "age"), ageText(nowMs() - alarm.onset_ms));
   });
   byId("no-active").hidden = list.length > 0;

@@ -6,6 +6,7 @@ const HEIGHT = 20;
 const PAD = 2;
 const POINTS = 96;
 const AT_ONCE = 3;
+const LEAST_SPAN = 0.02;
 
 export class Sparks {
   #rows;
@@ -90,12 +91,13 @@ export class Sparks {
       line.setAttribute("d", "");
       return;
     }
-    const low = Math.min(...numbers);
-    const high = Math.max(...numbers);
+    // Noise must not look like movement: the picture spans at least a fiftieth of the instrument's range.
+    const middle = (Math.min(...numbers) + Math.max(...numbers)) / 2;
+    const half = Math.max(Math.max(...numbers) - middle, Number(row.dataset.span) * LEAST_SPAN / 2);
     const end = series.at(-1)[0];
     const x = (time) => ((WIDTH * (time - end + SPAN_MS)) / SPAN_MS).toFixed(1);
     const y = (value) =>
-      (high > low ? HEIGHT - PAD - ((HEIGHT - 2 * PAD) * (value - low)) / (high - low) : HEIGHT / 2).toFixed(1);
+      (HEIGHT / 2 - (half > 0 ? ((HEIGHT / 2 - PAD) * (value - middle)) / half : 0)).toFixed(1);
     let path = "";
     let before = null; // time of the point the line may go on from; none after a gap
     for (const [time, value] of series) {

@@ -63,9 +63,12 @@ async def test_stale_and_bad_are_never_shown_as_normal(world: World, client: htt
     values = world.board.values
     assert values is not None
     values.stale[list(values.names).index("T-1.TEMP")] = True
+    world.raise_alarm("stale", "T-1.TEMP", condition="H")
+    html = await page(client)
+    assert '<td class="c-present num" data-f="present">STALE</td>' in html
     rows = {
         attributes["data-tag"]: (attributes["class"] or "").split()
-        for tag, attributes in Elements(await page(client)).tags
+        for tag, attributes in Elements(html).tags
         if tag == "tr" and "data-tag" in attributes
     }
     assert "q-bad" in rows["T-1.LEVEL"]

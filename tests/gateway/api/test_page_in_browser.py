@@ -124,6 +124,8 @@ def test_values_follow_and_stale_ones_say_so(world: World, browser: Page) -> Non
         world.board.values.stale[0] = True
         browser.until("document.querySelector('tr[data-tag=\"T-1.LEVEL\"]').classList.contains('q-stale')")
         assert browser.evaluate(text('tr[data-tag="T-1.LEVEL"] [data-f=quality]')) == "STALE"
+        world.raise_alarm("one", tier=1, tell=True)
+        browser.until(text("#active [data-f=present]") + " === 'STALE'")
         assert browser.complaints == []
 
 
