@@ -16,6 +16,7 @@ from gateway.app import run_gateway
 from gateway.broker import EmbeddedBroker
 from gateway.errors import GatewayError
 from hazgate.arguments import PlantFile, http_address, read_plant
+from hazgate.groups import sentences
 from hazgate.logs import log_for_operators
 
 __all__ = ["run"]
@@ -47,8 +48,7 @@ def run(
     try:
         asyncio.run(_serve(broker, settings, described, clock))
     except* GatewayError as errors:
-        for error in errors.exceptions:
-            typer.echo(f"hazgate up: {error}", err=True)
+        typer.echo(f"hazgate up: {sentences(errors)}", err=True)
         raise typer.Exit(1) from None
 
 

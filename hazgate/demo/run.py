@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from hazgate.demo.player import Order, Progress, read_sent
 from hazgate.demo.processes import Child, ChildEndedError, Fleet
 from hazgate.demo.report import Judgement, compare, delays_of, judge_alarms
 from hazgate.demo.story import tell_story
+from hazgate.groups import sentences
 from simulators.library import Loaded
 
 __all__ = ["Demo", "DemoError", "Setting", "StoppedError"]
@@ -282,12 +283,4 @@ def _cause(group: BaseExceptionGroup) -> BaseException:
     foreseen, rest = group.split((ChildEndedError, DemoError, ApiError))
     if rest or foreseen is None:
         return group
-    return DemoError("\n".join(dict.fromkeys(str(error) for error in _leaves(foreseen))))
-
-
-def _leaves(group: BaseExceptionGroup) -> Iterator[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
+    return DemoError(sentences(foreseen))
