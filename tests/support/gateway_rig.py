@@ -65,7 +65,7 @@ class _Records(Records):
 class _Pipeline(Pipeline):
     """A pipeline whose state can be looked at."""
 
-    work: _Work
+    work: _Work | None = None
 
     def _resume(self) -> _Work:
         self.work = super()._resume()
@@ -116,7 +116,7 @@ class Rig:
         self.stop = threading.Event()
         self.history_woken = 0
         self.engine: Engine | None = None
-        """Of the process that ended last, as it was."""
+        """Of the process that was killed last, as it was."""
         self._steps: list[Step] = []
         self._left_s = 0.0
         self._open()
@@ -147,10 +147,9 @@ class Rig:
         try:
             self.pipeline.run(self.stop)
         except Killed:
-            self.engine = self.pipeline.work.engine
+            self.engine = self.pipeline.work.engine if self.pipeline.work else None
             self.restart()
             return True
-        self.engine = self.pipeline.work.engine
         return False
 
     def restart(self, plant: Plant | None = None) -> None:

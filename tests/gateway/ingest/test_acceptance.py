@@ -275,7 +275,7 @@ def stream_message(stream: tuple[str, str], seq: int, *, broken: frozenset[int],
     return message(payload, edge_topic("mini", edge, Kind.TELEMETRY))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     deliveries=st.lists(
         st.tuples(
@@ -361,7 +361,7 @@ _topics = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.lists(st.tuples(_topics, payloads), max_size=6), max_size=3))
 def test_the_frames_and_samples_of_any_input_add_up(polls: list[list[tuple[str, bytes]]]) -> None:
     marks: dict[tuple[str, str], Mark] = {}
