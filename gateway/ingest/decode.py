@@ -36,6 +36,7 @@ _CACHE_ENTRY_BYTES = 512
 _REJECTED_BYTES = 256
 _ENVELOPE = re.compile(rb'"epoch"\s*:\s*"([0-9a-f]{8,64})"\s*,\s*"seq"\s*:\s*([1-9][0-9]{0,14})\s*(?=[,}])')
 _ENVELOPE_WITHIN = 512
+_REQUIRED_KEYS = 8
 _MAX_SMALL_BYTES = 65_536
 """Of a point or a status."""
 
@@ -207,8 +208,6 @@ class Decoder:
         payload = message.payload
         if len(payload) > MAX_FRAME_BYTES:
             raise FrameError("too_large", f"{len(payload)} bytes, at most {MAX_FRAME_BYTES} are allowed")
-        if payload.count(b'"tags"') > 1 or payload.count(b'"quality"') > 1 or b"\\" in payload:
-            decode_frame(payload)  # a column that comes twice: of one left unread only the last is seen here
         try:
             read = self._envelope.decode(payload)
             tags = self._look_up_tags(edge, bytes(read.tags))
@@ -216,6 +215,8 @@ class Decoder:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, FrameError) as error:
             decode_frame(payload)  # the strict reading names the reason
             raise FrameError("bad_shape", str(error)) from None
+        if payload.count(b":") != _keys(read):
+            decode_frame(payload)  # a key came twice, perhaps: of a column left unread only the last was seen here
         count = len(read.values)
         if not len(tags.rows) == len(read.times_ms) == count == len(quality) or not 1 <= count <= MAX_SAMPLES:
             decode_frame(payload)
@@ -278,6 +279,11 @@ class Decoder:
         epoch, seq = (found[1].decode(), int(found[2])) if found else ("", 0)
         oldest = b'"oldest":true' in message.payload
         return Refused(message, topic.site, topic.edge, topic.kind, reason, detail, epoch, seq, oldest)
+
+
+def _keys(read: _Envelope) -> int:
+    """Return how many keys the JSON of a frame has that says nothing twice (and no default): as many as colons."""
+    return _REQUIRED_KEYS + read.oldest + bool(read.shed_samples) + (1 + len(read.reasons) if read.reasons else 0)
 
 
 def _check_small(payload: bytes) -> None:
