@@ -112,6 +112,7 @@ class Values(msgspec.Struct, frozen=True):
 
     tags: list[str]
     value: list[float | None]
+    stale: list[bool]
 
 
 class Snapshot(msgspec.Struct, frozen=True):

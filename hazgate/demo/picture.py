@@ -56,6 +56,7 @@ class Picture:
     base: Ledger | None = None
     """The ledger when the demo began: a data directory may hold earlier runs."""
     trends: dict[str, deque[float | None]] = field(default_factory=dict)
+    """The last values of every tag; None where there was no number, or an old one."""
     moments: list[Moment] = field(default_factory=list)
     _told: int = 0
 
@@ -116,5 +117,5 @@ class Picture:
         self.moments.append(Moment(at_ms, text, alarm.tier, event.kind))
 
     def _remember(self, values: Values) -> None:
-        for tag, value in zip(values.tags, values.value, strict=True):
-            self.trends.setdefault(tag, deque(maxlen=_TREND)).append(value)
+        for tag, value, stale in zip(values.tags, values.value, values.stale, strict=True):
+            self.trends.setdefault(tag, deque(maxlen=_TREND)).append(None if stale else value)

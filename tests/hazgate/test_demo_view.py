@@ -123,13 +123,14 @@ def test_a_snapshot_replaces_what_was_known_and_a_tick_without_edges_keeps_them(
     edges = [EdgeItem("tankfarm", Name("罐区", "Tanks"), online=True, tags=1, stale_tags=0)]
     picture = Picture()
     picture.hear(event("alarm", AlarmEvent("raised", alarm(1))))
-    picture.hear(event("snapshot", Snapshot([alarm(2)], Values(["GD-2"], [55.0]), edges, HEALTH)))
+    picture.hear(event("snapshot", Snapshot([alarm(2)], Values(["GD-2"], [55.0], [False]), edges, HEALTH)))
     picture.hear(event("tick", Tick(None, HEALTH)))
-    picture.hear(event("values", Values(["GD-2"], [56.0])))
+    picture.hear(event("values", Values(["GD-2", "GD-3"], [56.0, 3.0], [False, True])))
     picture.hear(Event("reset", b"{}"))
     assert list(picture.alarms) == ["id2"]
     assert [edge.edge for edge in picture.edges] == ["tankfarm"]
     assert list(picture.trends["GD-2"]) == [55.0, 56.0]
+    assert list(picture.trends["GD-3"]) == [None], "a stale value is not shown as the present one"
 
 
 def test_counts_are_those_since_the_demo_began() -> None:
@@ -159,7 +160,7 @@ def test_the_picture_shows_figures_alarms_verdict_and_address() -> None:
     picture.count(ledger(0))
     picture.play(progress(20_000, samples=1830))
     picture.count(ledger(1825))
-    picture.hear(event("snapshot", Snapshot([alarm(), alarm(2, 3, condition="STALE")], Values([], []), [], HEALTH)))
+    picture.hear(event("snapshot", Snapshot([alarm(), alarm(2, 3, condition="STALE")], Values([], [], []), [], HEALTH)))
     drawn = shown(picture, 160)
     for wanted in (
         "91/s",
