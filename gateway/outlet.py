@@ -24,8 +24,8 @@ __all__ = ["FOLLOWER", "Outlet"]
 FOLLOWER = "alarm_topics"
 """Name under which the position is kept: the last alarm event that the broker has confirmed."""
 
-_KEPT_EVERY_S = 0.05
-"""An edge has a window of many frames: twenty receipts a second are enough, whatever the rate of frames."""
+_KEPT_EVERY_S = 0.2
+"""An edge has a window of many frames: five receipts a second are enough, whatever the rate of frames."""
 _REFUSALS_TOLD = 20
 
 

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, delete, func, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Engine, Table, bindparam, delete, func, select
+from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from config.contract.messages import EdgeStatus, encode
@@ -123,8 +124,18 @@ _PUT_FOLLOWER = _upsert(schema.follower, ("name",))
 _INSERT_SNAPSHOT = _upsert(schema.snapshot, ("position",))
 _DROP_SNAPSHOTS = delete(schema.snapshot).where(schema.snapshot.c.position < bindparam("upto"))
 _TRIM_LOG = delete(schema.log).where(schema.log.c.position <= bindparam("upto"))
-_COUNTS = tuple((count.value, count) for count in Count)
-_MARK_FIELDS = tuple(column.name for column in schema.mark.c)
+_COUNTS = tuple(Count)
+_MARK_ROW = attrgetter(*(column.name for column in schema.mark.c))
+_LOG_ROW = attrgetter(*(column.name for column in schema.log.c))
+
+
+def _compiled(statement: Insert, table: Table, engine: Engine) -> str:
+    """Return the SQL of an insert that takes all columns of its table, in their order."""
+    columns = [column.name for column in table.c]
+    compiled = statement.compile(dialect=engine.dialect, column_keys=columns)
+    if compiled.positiontup != columns:
+        raise RecordsError(f"{table.name}: the database driver takes {compiled.positiontup}, not {columns}")
+    return str(compiled)
 
 
 @contextmanager
@@ -150,6 +161,10 @@ class Records:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        # Written in every turn, for every edge: compiled once, to be run with plain tuples in the order of the columns.
+        self._insert_log = _compiled(_INSERT_LOG, schema.log, engine)
+        self._put_mark = _compiled(_PUT_MARK, schema.mark, engine)
+        self._add_counts = _compiled(_ADD_COUNTS, schema.ledger, engine)
 
     def load(self) -> Stored:
         """Read everything a pipeline needs to go on.
@@ -228,13 +243,11 @@ class Records:
             if commit.names:
                 connection.execute(_INSERT_TAG, [{"tag_id": row, "name": name} for row, name in commit.names.items()])
             if commit.log:
-                connection.execute(_INSERT_LOG, [_log_row(row) for row in commit.log])
+                connection.exec_driver_sql(self._insert_log, [_LOG_ROW(row) for row in commit.log])
             if commit.marks:
-                connection.execute(
-                    _PUT_MARK, [{name: getattr(mark, name) for name in _MARK_FIELDS} for mark in commit.marks]
-                )
+                connection.exec_driver_sql(self._put_mark, [_MARK_ROW(mark) for mark in commit.marks])
             if commit.counts:
-                connection.execute(_ADD_COUNTS, [_ledger_row(edge, counts) for edge, counts in commit.counts.items()])
+                connection.exec_driver_sql(self._add_counts, [_ledger_row(*one) for one in commit.counts.items()])
             self._set_aside(connection, commit)
             if commit.statuses:
                 rows = [_status_row(edge, status, commit.received_ms) for edge, status in commit.statuses.items()]
@@ -268,18 +281,8 @@ class Records:
             connection.execute(_TRIM_LOG, {"upto": commit.trim_upto})
 
 
-def _log_row(row: LogRow) -> dict[str, Any]:
-    return {
-        "position": row.position,
-        "kind": int(row.kind),
-        "received_ms": row.received_ms,
-        "samples": row.samples,
-        "payload": row.payload,
-    }
-
-
-def _ledger_row(edge: str, counts: Counter[Count]) -> dict[str, Any]:
-    return {"edge": edge, **{name: counts[count] for name, count in _COUNTS}}
+def _ledger_row(edge: str, counts: Counter[Count]) -> tuple[str | int, ...]:
+    return (edge, *(counts.get(count, 0) for count in _COUNTS))
 
 
 def _status_row(edge: str, status: EdgeStatus, received_ms: int) -> dict[str, Any]:

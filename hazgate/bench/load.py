@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import secrets
 from collections import deque
 from collections.abc import Sequence
@@ -130,6 +131,8 @@ class Load:
     def run(self, seconds: float) -> Outcome:
         """Send for ``seconds``, then wait (bounded) until everything is confirmed."""
         case, clock = self._case, self._clock
+        gc.collect()
+        gc.freeze()  # a pause of the generator is not to be measured
         interval_s = case.frame_samples / case.samples_per_s
         began_s = clock.monotonic_s()
         sent = 0
@@ -155,6 +158,7 @@ class Load:
         self.outcome.seconds = clock.monotonic_s() - began_s
         self._drain()
         self._connection.close()
+        gc.unfreeze()
         return self.outcome
 
     def _send(self, edge: _SendingEdge, at_s: float) -> None:

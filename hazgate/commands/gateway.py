@@ -22,7 +22,9 @@ __all__ = ["run"]
 def run(
     data: Annotated[Path, typer.Option(help="Data directory: records, history, log.")],
     plant: PlantFile = "demo",
-    broker: Annotated[str, typer.Option(help="mqtt://[user:password@]host[:port]")] = "mqtt://127.0.0.1:1883",
+    broker: Annotated[
+        str, typer.Option(help="mqtt://host:port, with user:password@ if needed")
+    ] = "mqtt://127.0.0.1:1883",
     http: Annotated[
         str, typer.Option(help="Address of API and live page; port 0 takes a free one.")
     ] = "127.0.0.1:8080",

@@ -236,7 +236,7 @@ def test_every_epoch_gets_its_own_receipt(desk: Desk) -> None:
     assert [(one.epoch, one.upto) for one in told] == [("a" * 8, 3), ("b" * 8, 9)]
 
 
-def test_receipts_are_told_twenty_times_a_second_and_the_last_one_always(desk: Desk) -> None:
+def test_receipts_are_told_five_times_a_second_and_the_last_one_always(desk: Desk) -> None:
     desk.turn()
     for step in range(100):
         desk.outlet.keep("edge-a", "a" * 8, step, ())
@@ -244,7 +244,7 @@ def test_receipts_are_told_twenty_times_a_second_and_the_last_one_always(desk: D
         desk.outlet.flush(desk.now_s, ())
     desk.outlet.flush(200.0, ())
     told = [decode(payload, Kept).upto for where, payload in desk.transport.heard if where == KEPT]
-    assert 15 <= len(told) <= 22
+    assert 4 <= len(told) <= 7
     assert told[-1] == 99
 
 

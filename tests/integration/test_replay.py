@@ -121,7 +121,7 @@ def test_a_recording_is_stored_row_by_row_and_raises_the_alarms_of_the_twin(
 
 def play_steadily(recording: Recording, broker: Broker, nursery: Nursery, folder: Path, distinct: int) -> Path:
     """Replay until the machine has not stood still meanwhile; returns the gateway's data directory."""
-    for attempt in range(3):
+    for attempt in range(6):
         place = folder / str(attempt)
         place.mkdir()
         play(recording, broker, nursery, place, distinct)
