@@ -77,7 +77,8 @@ def run_case(case: Case, broker: str, seconds: float, clock: Clock, say: Callabl
             used_s = (_cpu_s(gateway.pid) - cpu_s[0], _cpu_s(broker_pid) - cpu_s[1])
             _wait(lambda: _caught_up(address), "history to catch up with the log", clock)
             counted = sum(edge["counts"]["samples_stored"] for edge in _get(address, "/api/v1/ledger")["edges"])
-        stored = count_rows(work / "gateway" / HISTORY_FILE)
+        history = work / "gateway" / HISTORY_FILE
+        stored, history_bytes = count_rows(history), history.stat().st_size
     sent = warm.samples_sent + outcome.samples_sent
     return {
         "case": case.name,
@@ -93,6 +94,7 @@ def run_case(case: Case, broker: str, seconds: float, clock: Clock, say: Callabl
         "counted_stored": counted,
         "stored_in_history": stored,
         "lost": sent - stored,
+        "history_bytes_per_sample": round(history_bytes / max(stored, 1), 1),
         "frames_resent": outcome.frames_resent,
         "alarms": len(outcome.delays_ms),
         "sample_to_alarm_ms": _quantiles(outcome.delays_ms),

@@ -21,7 +21,9 @@ __all__ = ["run"]
 def run(
     file: Annotated[Path, typer.Argument(help="The recording: separated text with a header line.")],
     map_: Annotated[str, typer.Option("--map", help="What its columns are: a YAML file, or `skab`, `nab`.")],
-    broker: Annotated[str, typer.Option(help="mqtt://[user:password@]host[:port]")] = "mqtt://127.0.0.1:1883",
+    broker: Annotated[
+        str, typer.Option(help="mqtt://host:port, with user:password@ if needed")
+    ] = "mqtt://127.0.0.1:1883",
     speed: Annotated[str, typer.Option(help="Times recorded time; `max` for as fast as the broker takes it.")] = "1",
     shift: Annotated[
         Shift, typer.Option(help="Keep the recorded times, or move them so that they end now.")

@@ -23,7 +23,9 @@ __all__ = ["run"]
 
 def run(
     scenario: Annotated[str, typer.Argument(help="Name of a shipped scenario, or a file.")] = "",
-    broker: Annotated[str, typer.Option(help="mqtt://[user:password@]host[:port]")] = "mqtt://127.0.0.1:1883",
+    broker: Annotated[
+        str, typer.Option(help="mqtt://host:port, with user:password@ if needed")
+    ] = "mqtt://127.0.0.1:1883",
     seed: Annotated[int | None, typer.Option(help="Instead of the scenario's own.", min=0)] = None,
     seconds: Annotated[float | None, typer.Option(help="Instead of the scenario's duration.")] = None,
     speed: Annotated[str, typer.Option(help="Times real time; `max` for as fast as the broker takes it.")] = "1",
