@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import sys
 from collections.abc import Callable
 from importlib.metadata import version
 
@@ -34,6 +35,7 @@ __all__ = ["HISTORY_FILE", "run_gateway"]
 
 HISTORY_FILE = "history.duckdb"
 _JOIN_S = 5.0
+_SWITCH_S = 0.0005
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +59,9 @@ async def run_gateway(
     Raises:
         GatewayError: It cannot start (data directory, records, HTTP address), or one of its threads failed.
     """
+    # The pipeline gives the interpreter up at every system call; by default each thread that is busy then may keep it
+    # for 5 ms, and there are a dozen such calls in a turn.
+    sys.setswitchinterval(_SWITCH_S)
     with own(settings.data_dir), contextlib.closing(_listen(settings)) as listener:
         writer = open_writer(settings.data_dir)
         reader = open_reader(settings.data_dir)

@@ -42,8 +42,9 @@ __all__ = ["Pipeline"]
 
 _TICK_MS = 1_000
 _GATHER_MAX_S = 0.004
-"""Before a turn, messages gather for as long as the last turn took, at most this long: under load larger batches make
-everybody faster, and an idle pipeline hardly waits."""
+_LIGHT_TURN_S = 0.006
+"""After a turn that took longer than this, messages gather for as long as it was too long, within bounds: larger
+batches make everybody faster under load, and a light one waits for nothing."""
 _SKEW_MS = 2_000
 """A source clock this far ahead of ours is shown per edge."""
 _TRIM_PER_ROW = 3
@@ -139,8 +140,9 @@ class Pipeline:
     def _turn(self, work: _Work, stop: threading.Event) -> None:
         wait_s = max(0.0, self._tick_at_s - self._clock.monotonic_s())
         messages = list(self._transport.poll(wait_s))
-        if messages and self._turn_took_s:
-            messages += self._transport.gather(min(self._turn_took_s, _GATHER_MAX_S))
+        gather_s = min(self._turn_took_s - _LIGHT_TURN_S, _GATHER_MAX_S)
+        if messages and gather_s > 0:
+            messages += self._transport.gather(gather_s)
         began_s = self._clock.monotonic_s()
         received_ms = self._clock.wall_ms()
         intake = take_in(work.decoder.read(messages), work.marks, received_ms)
