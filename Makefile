@@ -16,6 +16,7 @@ check: setup  ## format, lint, types, import contracts, house rules
 	@scripts/check
 
 test: check  ## all of `check`, then the quick suite: make test ARGS="-k edge"
+	@scripts/setup $(PYTHON) test
 	@$(BIN)/python -m pytest -m "not soak" $(ARGS)
 
 soak: setup  ## the tests that run for minutes
