@@ -5,6 +5,7 @@ Pure: marks and decoded messages in, an `Intake` out; nothing is changed until t
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -109,14 +110,25 @@ class _Columns:
         rows = np.concatenate(self.rows)
         batch = Batch(
             rows,
-            np.array(self.times_ms, np.int64),
-            np.array(self.values, np.float64),  # None becomes NaN
+            np.frombuffer(struct.pack(f"={len(rows)}q", *self.times_ms), np.int64),
+            _floats(self.values),
             np.concatenate(self.quality),
         )
         known = rows >= 0
         if known.all():
             return batch
         return Batch(batch.tag[known], batch.time_ms[known], batch.value[known], batch.quality[known])
+
+
+def _floats(values: Sequence[float | None]) -> NDArray[np.float64]:
+    """Return values as an array; None becomes NaN.
+
+    Packed where no None stands in the way: numpy looks at each object to find out what it is, a third slower at least.
+    """
+    try:
+        return np.frombuffer(struct.pack(f"={len(values)}d", *values), np.float64)
+    except struct.error:
+        return np.array(values, np.float64)
 
 
 def take_in(

@@ -15,21 +15,21 @@ from collections.abc import Callable, Sequence
 
 import paho.mqtt.client as paho
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from config.clock import Clock
 from config.settings import BrokerAddress
+from gateway.ingest.mqtt_client import BufferedClient
 from gateway.ingest.transport import Message
 
 __all__ = ["MqttTransport"]
 
-_QOS_BITS = 0b0110
-_RECEIVE_BYTES = 1 << 18
 _POLL_MESSAGES = 5_000
-"""At most this many messages in one poll; the rest waits in the socket, which holds the broker back."""
+"""A poll that has this many messages takes no more than the piece it is at; the rest waits in the socket, which holds
+the broker back."""
 _POLL_BYTES = 32 << 20
 _RECEIVE_MAXIMUM = 65_535
 """MQTT 5 window: how many unacknowledged messages the broker may have under way to us."""
@@ -41,110 +41,6 @@ _BACKOFF_LAST_S = 5.0
 _UNSUPPORTED_VERSION = "Unsupported protocol version"
 
 log = structlog.get_logger(__name__)
-
-
-class _BufferedClient(paho.Client):
-    """paho with a shorter way for what there is much of.
-
-    paho reads a packet with four system calls, sends every acknowledgement with one, and builds MQTT 5 property tables
-    for every message, which nobody here looks at. This gathers reads and writes, and takes a PUBLISH apart itself.
-
-    Args:
-        client_id: Of the session.
-        protocol: MQTT version.
-        on_arrival: Called with topic (bytes), payload and packet id (0 for QoS 0) of every message.
-    """
-
-    def __init__(
-        self, client_id: str, protocol: MQTTProtocolVersion, on_arrival: Callable[[bytes, bytes, int], None]
-    ) -> None:
-        super().__init__(
-            CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            clean_session=None if protocol == MQTTProtocolVersion.MQTTv5 else False,
-            protocol=protocol,
-            reconnect_on_failure=False,
-            manual_ack=True,
-        )
-        self._unread = b""
-        self._unread_at = 0
-        self._unsent = bytearray()
-        self._has_properties = protocol == MQTTProtocolVersion.MQTTv5
-        self._on_arrival = on_arrival
-
-    @property
-    def has_unread(self) -> bool:
-        """Bytes were received that paho has not yet taken."""
-        return self._unread_at < len(self._unread)
-
-    @property
-    def has_unsent(self) -> bool:
-        """Bytes wait to be sent."""
-        return bool(self._unsent)
-
-    def _sock_recv(self, bufsize: int) -> bytes:
-        if not self.has_unread:
-            self._unread, self._unread_at = super()._sock_recv(max(bufsize, _RECEIVE_BYTES)), 0
-        piece = self._unread[self._unread_at : self._unread_at + bufsize]
-        self._unread_at += len(piece)
-        return piece
-
-    def _sock_send(self, buf: bytes | bytearray) -> int:
-        self._unsent += buf
-        return len(buf)
-
-    def _sock_close(self) -> None:
-        self._unread, self._unread_at = b"", 0
-        self._unsent.clear()
-        super()._sock_close()
-
-    def _handle_publish(self) -> MQTTErrorCode:
-        """Take a PUBLISH of QoS 0 or 1 apart (MQTT 3.1.1 and 5.0, section 3.3); we never subscribe with QoS 2."""
-        packet: bytearray = self._in_packet["packet"]
-        try:
-            at = 2 + (packet[0] << 8 | packet[1])
-            topic = bytes(packet[2:at])
-            packet_id = 0
-            if self._in_packet["command"] & _QOS_BITS:
-                packet_id = packet[at] << 8 | packet[at + 1]
-                at += 2
-            if self._has_properties:
-                at = _after_properties(packet, at)
-        except IndexError:
-            return MQTTErrorCode.MQTT_ERR_PROTOCOL
-        self._on_arrival(topic, bytes(packet[at:]), packet_id)
-        return MQTTErrorCode.MQTT_ERR_SUCCESS
-
-    def flush(self) -> None:
-        """Send what was gathered, as far as the socket takes it.
-
-        Raises:
-            OSError: The connection is broken.
-        """
-        while self._unsent and self._sock is not None:
-            try:
-                sent = super()._sock_send(self._unsent)
-            except BlockingIOError:
-                return
-            del self._unsent[:sent]
-
-
-def _is_readable(connection: paho.SocketLike) -> bool:
-    poller = select.poll()
-    poller.register(connection, select.POLLIN)
-    return bool(poller.poll(0))
-
-
-def _after_properties(packet: bytearray, at: int) -> int:
-    """Return where the properties at ``at`` end: a length of up to four bytes, seven bits each, then that many."""
-    length = shift = 0
-    while True:
-        digit = packet[at]
-        at += 1
-        length |= (digit & 0x7F) << shift
-        if not digit & 0x80:
-            return at + length
-        shift += 7
 
 
 class MqttTransport:
@@ -165,7 +61,7 @@ class MqttTransport:
         self._subscriptions = tuple(subscriptions)
         self._clock = clock
         self._protocol = MQTTProtocolVersion.MQTTv5
-        self._client: _BufferedClient | None = None
+        self._client: BufferedClient | None = None
         self._arrived: list[Message] = []
         self._arrived_bytes = 0
         self._confirmed: list[int] = []
@@ -213,7 +109,7 @@ class MqttTransport:
             return
         for message in messages:
             if message.token and message.generation == self._generation:
-                client.ack(message.token, 1)
+                client.puback(message.token)
         self._guard(lambda: self._send(client))
 
     def publish(self, topic: str, payload: bytes, *, retain: bool) -> int | None:
@@ -252,7 +148,7 @@ class MqttTransport:
 
     # --- the network -------------------------------------------------------------------------------------------
 
-    def _exchange(self, client: _BufferedClient, timeout_s: float) -> None:
+    def _exchange(self, client: BufferedClient, timeout_s: float) -> None:
         self._send(client)
         connection = client.socket()
         if connection is None:
@@ -263,7 +159,7 @@ class MqttTransport:
         self._receive(client)
         self._idle(client)
 
-    def _receive(self, client: _BufferedClient) -> None:
+    def _receive(self, client: BufferedClient) -> None:
         """Take packets until the socket is empty or the poll is full."""
         while len(self._arrived) < _POLL_MESSAGES and self._arrived_bytes < _POLL_BYTES:
             code = client.loop_read()
@@ -275,7 +171,7 @@ class MqttTransport:
                 if connection is None or not _is_readable(connection):
                     return
 
-    def _idle(self, client: _BufferedClient) -> None:
+    def _idle(self, client: BufferedClient) -> None:
         """Keep the connection alive and give up on one that does not answer."""
         code = client.loop_misc()
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
@@ -297,7 +193,7 @@ class MqttTransport:
                 self._asleep.recv(4096)
         return connection is not None and bool(ready.get(connection.fileno(), 0) & ~select.POLLOUT)
 
-    def _send(self, client: _BufferedClient) -> None:
+    def _send(self, client: BufferedClient) -> None:
         if client.want_write():
             client.loop_write()
         client.flush()
@@ -337,7 +233,7 @@ class MqttTransport:
                 log.warning("broker_unreachable", why=str(error), broker=f"{self._address.host}:{self._address.port}")
             self._lose(str(error))
 
-    def _connect(self, client: _BufferedClient) -> None:
+    def _connect(self, client: BufferedClient) -> None:
         host, port, keepalive_s = self._address.host, self._address.port, self._address.keepalive_s
         if self._protocol == MQTTProtocolVersion.MQTTv5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's own
@@ -347,8 +243,8 @@ class MqttTransport:
         else:
             client.connect(host, port, keepalive_s)
 
-    def _make_client(self) -> _BufferedClient:
-        client = _BufferedClient(self._client_id, self._protocol, self._on_arrival)
+    def _make_client(self) -> BufferedClient:
+        client = BufferedClient(self._client_id, self._protocol, self._on_arrival)
         client.connect_timeout = _CONNECT_TIMEOUT_S
         client.max_inflight_messages_set(_RECEIVE_MAXIMUM)
         client.max_queued_messages_set(0)
@@ -409,3 +305,9 @@ class MqttTransport:
         self, _client: paho.Client, _userdata: object, mid: int, _code: ReasonCode, _properties: object
     ) -> None:
         self._confirmed.append(mid)
+
+
+def _is_readable(connection: paho.SocketLike) -> bool:
+    poller = select.poll()
+    poller.register(connection, select.POLLIN)
+    return bool(poller.poll(0))

@@ -99,6 +99,17 @@ class _SendingEdge:
         ).encode()
 
 
+def _alarming(case: Case, chance: np.random.Generator) -> list[list[int]]:
+    """Return the alarming tags of each edge, dealt evenly to the edges and at random within each.
+
+    Tags are sent in turn, so the first tags of all edges would all be sent in the same few milliseconds of each round:
+    one burst of alarms that always meets the gateway in the same phase of its second.
+    """
+    share, rest = divmod(case.alarming_tags, case.edges)
+    counts = [share + (edge < rest) for edge in range(case.edges)]
+    return [chance.choice(case.tags_per_edge, count, replace=False).tolist() for count in counts]
+
+
 class Load:
     """Sends one case to a broker at a steady rate.
 
@@ -116,10 +127,8 @@ class Load:
         self._connection.subscribe(edge_topic(SITE, "+", Kind.KEPT))
         self._connection.subscribe(alarm_topic(SITE, "+"))
         chance = np.random.default_rng(1)
-        alarming: dict[int, list[int]] = {edge: [] for edge in range(case.edges)}
-        for number in range(case.alarming_tags):
-            alarming[number % case.edges].append(number // case.edges)
-        self._edges = [_SendingEdge(edge, case, alarming[edge], chance) for edge in range(case.edges)]
+        alarming = _alarming(case, chance)
+        self._edges = [_SendingEdge(edge, case, tags, chance) for edge, tags in enumerate(alarming)]
         self._by_name = {edge_name(number): edge for number, edge in enumerate(self._edges)}
         self._kept = msgspec.json.Decoder(Kept)
         self._alarm = msgspec.json.Decoder(AlarmState)
