@@ -36,6 +36,9 @@ __all__ = ["HISTORY_FILE", "run_gateway"]
 HISTORY_FILE = "history.duckdb"
 _JOIN_S = 5.0
 _SWITCH_S = 0.0005
+_BEHIND = 5
+"""Of the history: about a third of a processor's turns when the pipeline wants it too. Much more, and it would be kept
+waiting while it holds the interpreter that the pipeline waits for."""
 
 log = structlog.get_logger(__name__)
 
@@ -95,7 +98,7 @@ async def run_gateway(
         server = ApiServer(api)
         try:
             crew.start("pipeline", pipeline.run)
-            crew.start("history", following.run)
+            crew.start("history", following.run, niceness=_BEHIND)
             crew.start("keeper", lambda ended: keep_short(reader, ended))
             on_ready("http://{}:{}".format(*listener.getsockname()[:2]))
             await _serve(server, listener, stop)
@@ -108,6 +111,7 @@ async def run_gateway(
                 log.error("threads_did_not_stop", threads=late)
             else:
                 transport.close()
+                await asyncio.to_thread(following.finish)
                 history.close()
                 reader.dispose()
                 writer.dispose()

@@ -41,10 +41,6 @@ from gateway.tags import Rows
 __all__ = ["Pipeline"]
 
 _TICK_MS = 1_000
-_GATHER_MAX_S = 0.004
-_LIGHT_TURN_S = 0.006
-"""After a turn that took longer than this, messages gather for as long as it was too long, within bounds: larger
-batches make everybody faster under load, and a light one waits for nothing."""
 _SKEW_MS = 2_000
 """A source clock this far ahead of ours is shown per edge."""
 _TRIM_PER_ROW = 3
@@ -115,7 +111,6 @@ class Pipeline:
         self._outlet_written = 0
         self._replayable_from = 0
         self._trimmed = 0
-        self._turn_took_s = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Go round until ``stop`` is set, then leave a snapshot behind."""
@@ -139,11 +134,7 @@ class Pipeline:
 
     def _turn(self, work: _Work, stop: threading.Event) -> None:
         wait_s = max(0.0, self._tick_at_s - self._clock.monotonic_s())
-        messages = list(self._transport.poll(wait_s))
-        gather_s = min(self._turn_took_s - _LIGHT_TURN_S, _GATHER_MAX_S)
-        if messages and gather_s > 0:
-            messages += self._transport.gather(gather_s)
-        began_s = self._clock.monotonic_s()
+        messages = self._transport.poll(wait_s)
         received_ms = self._clock.wall_ms()
         intake = take_in(work.decoder.read(messages), work.marks, received_ms)
         commit = self._open_commit(intake)
@@ -160,7 +151,6 @@ class Pipeline:
         self._tell(work, intake, decided, messages)
         if ticking:
             self._show(work, received_ms)
-        self._turn_took_s = self._clock.monotonic_s() - began_s if messages else 0.0
 
     @staticmethod
     def _open_commit(intake: Intake) -> Commit:

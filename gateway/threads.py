@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 
@@ -26,9 +27,15 @@ class Crew:
         self.failed: str = ""
         """Name of the first thread that failed; empty while all is well."""
 
-    def start(self, name: str, work: Callable[[threading.Event], None]) -> None:
-        """Run ``work`` in a thread until it returns; it must return soon after the stop event is set."""
-        thread = threading.Thread(target=self._run, args=(name, work), name=name, daemon=True)
+    def start(self, name: str, work: Callable[[threading.Event], None], *, niceness: int = 0) -> None:
+        """Run ``work`` in a thread until it returns; it must return soon after the stop event is set.
+
+        Args:
+            name: Of the thread.
+            work: What it does.
+            niceness: How far it gives way to the other threads when processors are short (Linux: each has its own).
+        """
+        thread = threading.Thread(target=self._run, args=(name, work, niceness), name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
 
@@ -39,8 +46,11 @@ class Crew:
             thread.join(timeout_s)
         return [thread.name for thread in self._threads if thread.is_alive()]
 
-    def _run(self, name: str, work: Callable[[threading.Event], None]) -> None:
+    def _run(self, name: str, work: Callable[[threading.Event], None], niceness: int) -> None:
         try:
+            if niceness:
+                own = os.getpriority(os.PRIO_PROCESS, 0)
+                os.setpriority(os.PRIO_PROCESS, 0, own + niceness)
             work(self.stop)
         except Exception:
             log.exception("thread_failed", thread=name)

@@ -19,6 +19,8 @@ __all__ = ["Follower", "follow_once"]
 MAX_SAMPLES = 200_000
 """In one transaction of the history; a dozen MB."""
 
+_LAST_BATCHES = 3
+"""Taken after the end; half a second at most, for whoever waits for the process."""
 _PAUSE_S = 0.25
 """Four transactions a second are fresh enough, and each costs the disk a flush."""
 _IDLE_S = 1.0
@@ -73,6 +75,19 @@ class Follower:
             if not more:
                 stop.wait(_PAUSE_S)
                 self._woken.wait(_IDLE_S)
+
+    def finish(self) -> None:
+        """Take what is left, once nobody writes the log any more and `run` has ended.
+
+        Bounded: what is more than some seconds' worth, or cannot be taken, stays in the log for the next start.
+        """
+        try:
+            self._refuse_another_log()
+            for _ in range(_LAST_BATCHES):
+                if not follow_once(self._reader, self._writer):
+                    break
+        except (HistoryError, RecordsError) as error:
+            log.warning("history_left_behind", error=str(error), position=self._writer.position())
 
     def _is_ahead(self) -> bool:
         """Say whether the history has taken more than the log ever held: then it is not the history of this log.

@@ -97,11 +97,6 @@ class MqttTransport:
         arrived, self._arrived, self._arrived_bytes = self._arrived, [], 0
         return arrived
 
-    def gather(self, pause_s: float) -> Sequence[Message]:
-        """Wait ``pause_s`` (or for `wake`) while messages gather in the socket, then take them."""
-        self._wait(pause_s)
-        return self.poll(0)
-
     def acknowledge(self, messages: Sequence[Message]) -> None:
         """Let the broker forget these messages; those of an earlier connection are passed over."""
         client = self._client

@@ -45,10 +45,6 @@ class Transport(Protocol):
         """Do what is due on the network and return what arrived; waits at most ``timeout_s`` for it."""
         ...
 
-    def gather(self, pause_s: float) -> Sequence[Message]:
-        """Let messages gather for ``pause_s``, then return what arrived."""
-        ...
-
     def acknowledge(self, messages: Sequence[Message]) -> None:
         """Let the transport forget these messages, in the order they arrived."""
         ...

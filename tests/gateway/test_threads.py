@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 from structlog.testing import capture_logs
@@ -24,6 +25,16 @@ def test_all_threads_are_asked_to_stop_and_waited_for() -> None:
     assert crew.join(5.0) == []
     assert sorted(ended) == ["one", "two"]
     assert crew.failed == ""
+
+
+def test_a_thread_may_give_way_to_the_others() -> None:
+    crew = Crew(lambda: None)
+    found: list[int] = []
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    crew.start("behind", lambda _: found.append(os.getpriority(os.PRIO_PROCESS, 0)), niceness=5)
+    assert crew.join(5.0) == []
+    assert found == [before + 5]
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
 
 
 def test_a_thread_that_does_not_stop_is_named() -> None:

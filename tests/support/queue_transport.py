@@ -77,14 +77,6 @@ class QueueTransport:
             self._idle(timeout_s)
         return self._deliver()
 
-    def gather(self, pause_s: float) -> Sequence[Message]:
-        """Deliver what came meanwhile; nothing is waited for."""
-        with self._changed:
-            if not self._woken and not self._queue and self._idle == self._wait:
-                self._changed.wait(pause_s)
-            self._woken = False
-        return self._deliver()
-
     def acknowledge(self, messages: Sequence[Message]) -> None:
         """Forget messages of this connection."""
         for message in messages:

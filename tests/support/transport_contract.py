@@ -121,24 +121,6 @@ class TransportContract:
         assert list(arrived) == []
         waker.join()
 
-    def test_gathering_takes_what_comes_meanwhile(self, line: Line) -> None:
-        connect(line.transport)
-        line.send(_TOPIC, numbered(0, 20))
-        arrived = list(line.transport.gather(0.01))
-        arrived += collect(line.transport, 20 - len(arrived))
-        assert payloads(arrived) == numbered(0, 20)
-        assert list(line.transport.gather(0.001)) == []
-
-    def test_wake_ends_gathering(self, line: Line) -> None:
-        connect(line.transport)
-        line.transport.wake()
-        began_s = time.monotonic()
-        line.transport.gather(30.0)
-        assert time.monotonic() - began_s < 10.0
-
-    def test_gathering_without_a_connection_is_no_error(self, line: Line) -> None:
-        assert list(line.transport.gather(0.001)) == []
-
     def test_what_was_acknowledged_is_not_delivered_again(self, line: Line) -> None:
         connect(line.transport)
         line.send(_TOPIC, numbered(0, 50))

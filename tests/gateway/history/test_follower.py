@@ -242,6 +242,20 @@ def test_the_log_may_be_trimmed_up_to_what_was_taken(store: Stubborn) -> None:
         eventually(lambda: running.follower.position() == 20)
 
 
+def test_what_was_logged_last_is_taken_after_the_end(store: Stubborn) -> None:
+    log = Log()
+    log.add(entry(1, 1.0))
+    with Running(log, store) as running:
+        eventually(lambda: store.position() == 1)
+    log.add(entry(2, 2.0))
+    running.follower.finish()
+    assert values(store) == [1.0, 2.0]
+    store.full = True
+    log.add(entry(3, 3.0))
+    running.follower.finish()
+    assert store.position() == 2, "what could not be taken is left for the next start"
+
+
 def _nothing() -> HistoryBatch:
     empty = entry(1)
     return HistoryBatch(
