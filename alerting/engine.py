@@ -11,12 +11,12 @@ from alerting.batch import Batch, Disposition, Evaluation, Transitions
 from alerting.delays import advance, mature
 from alerting.disposition import dispositions
 from alerting.quality import is_bad
-from alerting.rules import Rules
+from alerting.rules import STALE, Rules
 from alerting.samples import Samples
 from alerting.segments import order_by
 from alerting.silence import break_silence, count_from, notice_silence
 from alerting.snapshot import Reset, pack_state, unpack_state, unpack_unchanged
-from alerting.state import State
+from alerting.state import IDLE, State
 
 __all__ = ["Engine"]
 
@@ -76,6 +76,28 @@ class Engine:
         they count from the first tick.
         """
         count_from(self._state, now_ms)
+
+    def adopt(self, tag: NDArray[np.int32], condition: NDArray[np.uint8], onset_ms: NDArray[np.int64]) -> None:
+        """Take alarms as raised that others remember and this engine does not, its snapshot being lost.
+
+        No data is not good news: they stay until samples clear them. Where the condition is not enabled nothing
+        happens.
+
+        Args:
+            tag: m rows.
+            condition: Position in `config.plant.model.CONDITIONS` of each.
+            onset_ms: Onset of each.
+        """
+        state = self._state
+        known = self._rules.enabled[condition, tag]
+        condition, tag = condition[known], tag[known]
+        state.active[condition, tag] = True
+        state.onset_ms[condition, tag] = onset_ms[known]
+        state.pending[condition, tag] = IDLE
+        state.held_ms[condition, tag] = 0
+        silent = condition == STALE
+        state.stale[tag[silent]] = True
+        state.busy[tag[~silent]] = True
 
     def evaluate(self, batch: Batch, received_ms: int) -> Evaluation:
         """Evaluate samples in order of arrival.

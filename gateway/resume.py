@@ -6,10 +6,11 @@ When the plant file has changed in between, what the change did to open alarms i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import structlog
 
 from alerting.engine import Engine
@@ -63,9 +64,11 @@ def resume(records: Records, plant: Plant, delayed_after_ms: int, now_ms: int) -
     stored = records.load()
     names = assign_rows(stored.names, plant)
     rules = compile_rules(plant, names)
-    engine = _restore(rules, stored)
+    engine, remembers = _restore(rules, stored)
     snapshot_position = stored.snapshot[0] if stored.snapshot else 0
     replayed = _replay(records, engine, snapshot_position)
+    if not remembers:
+        _adopt(engine, names, stored.open_alarms)
     book = AlarmBook(plant, names, stored.open_alarms, stored.event_id, delayed_after_ms)
     position = stored.position + 1
     engine.start(now_ms)
@@ -93,20 +96,31 @@ def resume(records: Records, plant: Plant, delayed_after_ms: int, now_ms: int) -
     )
 
 
-def _restore(rules: Rules, stored: Stored) -> Engine:
+def _restore(rules: Rules, stored: Stored) -> tuple[Engine, bool]:
+    """Return the engine of the last snapshot, and whether it remembers what was before the log that is left."""
     if stored.snapshot is None:
-        return Engine(rules)
+        return Engine(rules), True
     payload = stored.snapshot[1]
     try:
-        return Engine.restore(rules, payload)
+        return Engine.restore(rules, payload), True
     except SnapshotError as error:
         log.warning("snapshot_of_other_rules", error=str(error))
     try:
-        return Engine.restore_changed(rules, payload)[0]
+        return Engine.restore_changed(rules, payload)[0], True
     except SnapshotError as error:
-        # Better to go on from the log alone than not to watch: what is still wrong is raised again by its next sample.
+        # Better to go on from the log alone than not to watch. Delays that were on their way begin again.
         log.error("snapshot_unusable", error=str(error))
-        return Engine(rules)
+        return Engine(rules), False
+
+
+def _adopt(engine: Engine, names: tuple[str, ...], open_alarms: Sequence[Mapping[str, Any]]) -> None:
+    """Let the engine take every open alarm as raised: losing a snapshot is no reason to clear one."""
+    rows = {name: row for row, name in enumerate(names)}
+    engine.adopt(
+        np.array([rows[alarm["tag"]] for alarm in open_alarms], np.int32),
+        np.array([CONDITIONS.index(Condition(alarm["condition"])) for alarm in open_alarms], np.uint8),
+        np.array([alarm["onset_ms"] for alarm in open_alarms], np.int64),
+    )
 
 
 def _replay(records: Records, engine: Engine, position: int) -> int:

@@ -2,13 +2,16 @@
 
 Samples arrive in the order of time, all tags mixed, and are read one tag at a time. So they live in two tables:
 ``recent`` as they came, and ``settled`` in runs of some two million rows sorted by tag, in which the zone maps let a
-read of one tag skip nearly everything. Moving a run over is a transaction of its own; the view ``sample`` is both.
+read of one tag skip nearly everything. A run moves in pieces, some tags at a time, each in a transaction of its own, so
+that nobody waits long for the disk; the view ``sample`` is both.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -51,6 +54,9 @@ WHERE recheck AND NOT EXISTS (
         AND there.value IS NOT DISTINCT FROM batch.value
 )
 """
+_PIECE = "received_ms <= $upto_ms AND tag_id BETWEEN $first_tag AND $last_tag"
+_SETTLE = f"INSERT INTO settled SELECT {_COLUMNS} FROM recent WHERE {_PIECE} ORDER BY tag_id, time_ms"
+_UNSETTLE = f"DELETE FROM recent WHERE {_PIECE}"
 _SAMPLES = f"""
 SELECT {_COLUMNS} FROM sample
 WHERE tag_id = $tag AND time_ms >= $from AND time_ms < $to
@@ -80,10 +86,26 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "allow_community_extensions": False,
 }
 _RUN_ROWS = 2_000_000
+_PIECE_ROWS = 250_000
 _RUSH_ROWS = 16_000_000
 _RUSH_PER_S = 100_000
 """Sorting costs twice as much as taking. Above this rate taking goes first, up to so many rows out of order."""
 _INT64_MAX = (1 << 63) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """The samples of some tags in a run."""
+
+    upto_ms: int
+    """The run: everything received until then, gateway clock."""
+    first_tag: int
+    last_tag: int
+
+    @property
+    def bound(self) -> dict[str, int]:
+        """For the parameters of `_PIECE`."""
+        return {"upto_ms": self.upto_ms, "first_tag": self.first_tag, "last_tag": self.last_tag}
 
 
 class HistoryStore:
@@ -102,6 +124,7 @@ class HistoryStore:
         self._unsettled = 0
         self._unsettled_since_ms = 0
         self._received_ms = 0
+        self._pieces: deque[_Piece] = deque()
         self._open()
 
     def position(self) -> int:
@@ -133,27 +156,50 @@ class HistoryStore:
         return duplicates
 
     def settle(self) -> bool:
-        """Move the oldest run of ``recent`` into ``settled``, sorted by tag, when there is a full one.
+        """Move a piece of the oldest run of ``recent`` into ``settled``, sorted by tag, when there is a full run.
 
         Returns:
-            Whether a run was moved.
+            Whether a piece was moved.
 
         Raises:
             HistoryError: It could not be done; both tables are as before.
         """
+        if not self._pieces:
+            if not self._has_run():
+                return False
+            self._pieces.extend(self._cut_run())
+        piece = self._pieces[0].bound
+        with self._transaction("sorting a piece of samples") as connection:
+            connection.execute(_SETTLE, piece)
+            connection.execute(_UNSETTLE, piece)
+        self._pieces.popleft()
+        if not self._pieces:
+            self._find_unsettled()
+        return True
+
+    def _has_run(self) -> bool:
+        """Say whether so much is unsorted that sorting cannot wait."""
         span_s = max(1, self._received_ms - self._unsettled_since_ms) / 1000
         rushing = self._unsettled / span_s > _RUSH_PER_S
-        if self._unsettled < (_RUSH_ROWS if rushing else _RUN_ROWS):
-            return False
-        with self._transaction("sorting a run of samples") as connection:
-            upto = connection.execute("SELECT min(rowid) + $rows FROM recent", {"rows": _RUN_ROWS}).fetchone()
-            bound = {"upto": upto[0] if upto else 0}
-            connection.execute(
-                f"INSERT INTO settled SELECT {_COLUMNS} FROM recent WHERE rowid < $upto ORDER BY tag_id, time_ms", bound
-            )
-            connection.execute("DELETE FROM recent WHERE rowid < $upto", bound)
-        self._find_unsettled()
-        return True
+        return self._unsettled >= (_RUSH_ROWS if rushing else _RUN_ROWS)
+
+    def _cut_run(self) -> Iterator[_Piece]:
+        """Cut the oldest run into pieces of whole tags, in the order of the tags.
+
+        Raises:
+            HistoryError: The file cannot be read.
+        """
+        with self._transaction("looking for samples to sort") as connection:
+            last = connection.execute(f"SELECT received_ms FROM recent LIMIT 1 OFFSET {_RUN_ROWS - 1}").fetchone()
+            upto_ms = int(last[0]) if last else self._received_ms
+            counts = connection.execute(
+                "SELECT tag_id, count(*) AS rows FROM recent WHERE received_ms <= $upto_ms GROUP BY 1 ORDER BY 1",
+                {"upto_ms": upto_ms},
+            ).fetchnumpy()
+        tags, piece = counts["tag_id"], (np.cumsum(counts["rows"]) - 1) // _PIECE_ROWS
+        for number in np.unique(piece):
+            own = tags[piece == number]
+            yield _Piece(upto_ms, int(own[0]), int(own[-1]))
 
     def samples(self, tag_id: int, from_ms: int, to_ms: int, limit: int) -> HistoryRows:
         """Return at most the first ``limit`` samples with ``from_ms <= time_ms < to_ms``, in time order.

@@ -113,7 +113,7 @@ class HistoryWriter(Protocol):
         ...
 
     def settle(self) -> bool:
-        """Do a bounded piece (a second or two) of the store's own housekeeping, if there is any to do.
+        """Do a bounded piece (a fraction of a second) of the store's own housekeeping, if there is any to do.
 
         Returns:
             Whether something was done.

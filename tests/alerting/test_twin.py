@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from alerting.batch import Batch
 from alerting.engine import Engine
@@ -17,7 +18,7 @@ from alerting.state import COUNTING, IDLE
 from config.plant.model import CONDITIONS, Condition
 from tests.support.naive import NaiveEngine, Sample, Tick, Transition, in_order, naive_assess, run
 from tests.support.rules import rules_strategy
-from tests.support.streams import Evaluate, Op, Restore, Start, TickTo, batch_of, listed, streams
+from tests.support.streams import Adopt, Evaluate, Op, Restore, Start, TickTo, batch_of, listed, streams
 
 
 def bits(transitions: list[Transition]) -> list[tuple[object, ...]]:
@@ -53,6 +54,14 @@ def part_of(batch: Batch, begin: int, end: int) -> Batch:
     return Batch(*(getattr(batch, name)[begin:end] for name in Batch.__slots__))
 
 
+def adopted(op: Adopt) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.int64]]:
+    return (
+        np.array([row for row, _, _ in op.alarms], np.int32),
+        np.array([CONDITIONS.index(condition) for _, condition, _ in op.alarms], np.uint8),
+        np.array([onset_ms for _, _, onset_ms in op.alarms], np.int64),
+    )
+
+
 def play(rules: Rules, ops: list[Op]) -> None:
     engine, twin = Engine(rules), NaiveEngine(rules)
     for op in ops:
@@ -69,6 +78,10 @@ def play(rules: Rules, ops: list[Op]) -> None:
             case Start():
                 engine.start(op.now_ms)
                 twin.start(op.now_ms)
+            case Adopt():
+                engine.adopt(*adopted(op))
+                for alarm in op.alarms:
+                    twin.adopt(*alarm)
             case Restore():
                 engine = Engine.restore(rules, engine.snapshot())
                 twin = NaiveEngine.restore(rules, twin.snapshot())

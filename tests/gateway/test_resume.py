@@ -168,13 +168,30 @@ def test_another_limit_starts_its_condition_fresh_and_leaves_the_others(rig: Rig
     assert [row["alarm_id"] for row in rig.rows("alarm") if row["tag"] == "GD-1"] == [before["GD-1"]]
 
 
-def test_a_snapshot_nobody_can_read_does_not_stop_the_gateway(rig: Rig) -> None:
-    rig.play(rig.send(frame(1, ("T-1.TEMP", START_MS, 45.0))), 1.0)
+def spoil_the_snapshot(rig: Rig) -> None:
     with rig.database.begin() as connection:
         connection.execute(text("UPDATE snapshot SET payload = zeroblob(100)"))
+
+
+def test_a_snapshot_nobody_can_read_does_not_stop_the_gateway(rig: Rig) -> None:
+    rig.play(rig.send(frame(1, ("T-1.TEMP", START_MS, 45.0))), 1.0)
+    spoil_the_snapshot(rig)
     rig.restart()
     with capture_logs() as logs:
         rig.play(rig.send(frame(2, ("T-1.TEMP", START_MS + 2_000, 46.0))), 1.0)
     assert [entry["log_level"] for entry in logs if entry["event"] == "snapshot_unusable"] == ["error"]
     assert rig.alarms()[-1] == ("T-1.TEMP", "H", "active")
     assert rig.board.health.replayed
+
+
+def test_a_snapshot_nobody_can_read_clears_no_alarm(rig: Rig) -> None:
+    rig.play(rig.send(frame(1, ("T-1.TEMP", START_MS, 45.0))), 1.0)
+    (before,) = rig.rows("alarm")
+    spoil_the_snapshot(rig)
+    rig.restart()
+    rig.play(1.0)
+    assert rig.rows("alarm") == [before]
+    rig.play(rig.send(frame(2, ("T-1.TEMP", START_MS + 2_000, None))), 1.0)
+    assert before in rig.rows("alarm"), "a bad value says nothing either"
+    rig.play(rig.send(frame(3, ("T-1.TEMP", START_MS + 3_000, 20.0))), 1.0)
+    assert rig.alarms() == [("T-1.TEMP", "H", "cleared"), ("T-1.TEMP", "BAD_PV", "cleared")]

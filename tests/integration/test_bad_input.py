@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,6 @@ from tests.support.chain import stored
 from tests.support.frames import EPOCH, broken_payloads, frame, frame_json
 from tests.support.gateways import GatewayProcess
 from tests.support.mqtt_peer import Peer, publish_bytes
-from tests.support.nursery import Nursery
-from tests.support.plants import MINI_PLANT
 from tests.support.servers import Broker
 from tests.support.waiting import eventually
 
@@ -32,19 +29,6 @@ GOOD = "900d" * 4
 LARGE = 1_000_000
 Letter = tuple[str, str, str, str]
 """(reason, edge, topic, SHA-256 of the payload)"""
-
-
-@pytest.fixture
-def plant_file(tmp_path: Path) -> Path:
-    path = tmp_path / "mini.yaml"
-    path.write_text(MINI_PLANT, encoding="utf-8")
-    return path
-
-
-@pytest.fixture
-def gateway(nursery: Nursery, tmp_path: Path, plant_file: Path, broker: Broker) -> Iterator[GatewayProcess]:
-    with GatewayProcess(nursery, tmp_path, plant_file, broker) as running:
-        yield running
 
 
 class Sender:

@@ -116,6 +116,16 @@ class NaiveEngine:
         for tag in self.tags:
             tag.silent_since_ms = now_ms
 
+    def adopt(self, row: int, condition: Condition, onset_ms: int) -> None:
+        """Take an alarm as raised that others remember."""
+        if not self.enabled(row, condition):
+            return
+        alarm = self.tags[row].alarms[condition]
+        alarm.active, alarm.onset_ms = True, onset_ms
+        alarm.pending, alarm.held_ms = False, 0
+        if condition is Condition.STALE:
+            self.tags[row].stale = True
+
     def evaluate(self, batch: Batch, received_ms: int) -> tuple[list[Disposition], list[Transition]]:
         """Take samples in order of arrival."""
         told: list[Transition] = []

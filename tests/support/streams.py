@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from alerting.batch import Batch, Transitions
 from alerting.rules import Rules
 from config.contract.quality import Quality, Reason, pack
-from config.plant.model import CONDITIONS
+from config.plant.model import CONDITIONS, Condition
 from tests.support.naive import Sample, Transition
 from tests.support.rules import VALUES
 
-__all__ = ["Evaluate", "Op", "Restore", "Start", "TickTo", "batch_of", "listed", "streams"]
+__all__ = ["Adopt", "Evaluate", "Op", "Restore", "Start", "TickTo", "batch_of", "listed", "streams"]
 
 QUALITIES = (
     *(0, 0, 0, 0, 0, 0, 0, 0),
@@ -56,7 +56,15 @@ class Restore:
     """Snapshot and restore."""
 
 
-Op = Evaluate | TickTo | Start | Restore
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Alarms that others remember."""
+
+    alarms: tuple[tuple[int, Condition, int], ...]
+    """Row, condition, onset; each row and condition once."""
+
+
+Op = Evaluate | TickTo | Start | Restore | Adopt
 
 
 def batch_of(samples: Sequence[Sample]) -> Batch:
@@ -99,16 +107,24 @@ def samples(draw: st.DrawFn, rows: int, now_ms: int) -> Sample:
 
 
 @st.composite
+def adoptions(draw: st.DrawFn, rows: int, now_ms: int) -> Adopt:
+    """Draw alarms to adopt, begun a moment ago."""
+    places = st.tuples(st.integers(0, rows - 1), st.sampled_from(CONDITIONS))
+    found = draw(st.lists(places, unique=True, max_size=4))
+    return Adopt(tuple((row, condition, now_ms - draw(st.integers(0, 20))) for row, condition in found))
+
+
+@st.composite
 def streams(draw: st.DrawFn, rules: Rules, max_ops: int = 12, max_samples: int = 12) -> list[Op]:
     """Draw what happens to an engine; the gateway clock goes on, and rarely back."""
     now_ms, ops = 1_000, list[Op]()
     for _ in range(draw(st.integers(1, max_ops))):
         now_ms += draw(st.sampled_from((0, 0, 1, 2, 3, 5, 8, 40, -30)))
-        kind = draw(st.sampled_from("eeeeetttsr"))
+        kind = draw(st.sampled_from("eeeeetttsra"))
         if kind == "e":
             drawn = draw(st.lists(samples(rules.count, now_ms), max_size=max_samples))
             ops.append(Evaluate(tuple(drawn), now_ms))
         else:
             other: dict[str, Op] = {"t": TickTo(now_ms), "s": Start(now_ms), "r": Restore()}
-            ops.append(other[kind])
+            ops.append(other[kind] if kind in other else draw(adoptions(rules.count, now_ms)))
     return ops

@@ -8,9 +8,11 @@ import random
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -228,15 +230,47 @@ def test_more_buckets_than_milliseconds_are_one_each(store: HistoryStore) -> Non
 
 def test_settling_changes_nothing_a_reader_sees(store: HistoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duckdb_store, "_RUN_ROWS", 1000)
+    monkeypatch.setattr(duckdb_store, "_PIECE_ROWS", 300)
     for position in range(5):
         store.append(many(position * 450, 450), position + 1)
     before = [everything(store, tag) for tag in range(TAGS)]
-    assert store.settle()
-    assert store.settle()
-    assert not store.settle()
-    for tag, rows in enumerate(before):
-        np.testing.assert_array_equal(everything(store, tag).value, rows.value)
+    pieces = 0
+    while store.settle():
+        pieces += 1
+        for tag, rows in enumerate(before):
+            np.testing.assert_array_equal(everything(store, tag).value, rows.value)
+    assert pieces == 2 * 4, "two runs; 300 of 1000 rows are three of the ten tags"
     assert store.append(replace(many(0, 10), recheck=np.ones(10, np.bool_)), 9) == 10
+
+
+def test_a_settled_run_is_sorted_by_tag_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duckdb_store, "_RUN_ROWS", 1000)
+    monkeypatch.setattr(duckdb_store, "_PIECE_ROWS", 300)
+    path = tmp_path / "sorted.duckdb"
+    with closing(HistoryStore(path)) as store:
+        store.append(many(0, 1000), 1)
+        assert store.settle()
+        store.append(many(1000, 500), 2)  # what comes while a run moves belongs to the next
+        while store.settle():
+            pass
+    with duckdb.connect(str(path), read_only=True) as connection:
+        settled = connection.execute("SELECT tag_id, time_ms FROM settled").fetchall()
+        (recent,) = connection.execute("SELECT count(*) FROM recent").fetchone() or (0,)
+    assert (len(settled), recent) == (1000, 500)
+    assert settled == sorted(settled)
+
+
+def test_a_piece_that_cannot_be_moved_is_tried_again(store: HistoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duckdb_store, "_RUN_ROWS", 1000)
+    store.append(many(0, 1000), 1)
+    with monkeypatch.context() as broken:
+        broken.setattr(duckdb_store, "_UNSETTLE", "DELETE FROM nowhere WHERE $upto_ms + $first_tag + $last_tag > 0")
+        with pytest.raises(HistoryError, match="sorting a piece"):
+            store.settle()
+    assert len(everything(store, 0).value) == 100
+    assert store.settle()
+    assert len(everything(store, 0).value) == 100
+    assert not store.settle()
 
 
 def test_under_a_rush_settling_waits(store: HistoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
