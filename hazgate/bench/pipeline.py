@@ -6,10 +6,8 @@ import contextlib
 import json
 import os
 import platform
-import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import urllib.request
@@ -24,10 +22,12 @@ import psutil
 from config.clock import Clock
 from config.mosquitto import mosquitto_conf
 from gateway.app import HISTORY_FILE
-from gateway.broker import answers_mqtt, free_port
+from gateway.broker import answers_mqtt, child_command, free_port
+from gateway.errors import BrokerError
 from gateway.history.duckdb_store import count_rows
 from gateway.nats import nats_conf
 from hazgate.bench.load import Case, Load
+from hazgate.leash import leashed
 
 __all__ = ["CASES", "BenchError", "machine", "run_case"]
 
@@ -127,16 +127,15 @@ def _broker(kind: str, work: Path) -> Iterator[tuple[int, int]]:
     state = work / "broker"
     state.mkdir()
     conf = work / "broker.conf"
-    if kind == "mosquitto":
-        program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-        conf.write_text(mosquitto_conf(port), encoding="utf-8")
-    else:
-        program = shutil.which("nats-server", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
-        conf.write_text(nats_conf(state, "127.0.0.1", port), encoding="utf-8")
-    if program is None:
-        raise BenchError(f"{kind}: the broker's program is not installed (apt-get install mosquitto, or `make setup`)")
+    is_mosquitto = kind == "mosquitto"
+    text = mosquitto_conf(port) if is_mosquitto else nats_conf(state, "127.0.0.1", port)
+    conf.write_text(text, encoding="utf-8")
+    try:
+        command = child_command("mosquitto" if is_mosquitto else "nats-server", "-c", str(conf))
+    except BrokerError as error:
+        raise BenchError(str(error)) from error
     with (work / "broker.log").open("wb") as log:
-        process = subprocess.Popen([program, "-c", str(conf)], stdout=log, stderr=subprocess.STDOUT)  # noqa: S603 - ours
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)  # noqa: S603 - ours
     try:
         deadline = threading.Event()
         for _ in range(_TRIES):
@@ -162,7 +161,7 @@ def _gateway(case: Case, port: int, work: Path) -> Iterator[tuple[str, subproces
     }
     with (work / "gateway.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - ours
-            [sys.executable, "-m", "hazgate.bench.gateway", json.dumps(asked)],
+            leashed("hazgate.bench.gateway", json.dumps(asked)),
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
