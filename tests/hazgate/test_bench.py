@@ -18,9 +18,8 @@ from hazgate.commands import bench
 CASE = Case("some", edges=8, tags_per_edge=50, frame_samples=10, samples_per_s=100, alarming_tags=20)
 
 
-@pytest.mark.parametrize(("case", "broker"), [("single", "embedded"), ("frames", "mosquitto")])
-def test_a_short_run_accounts_for_every_sample_and_says_on_what(case: str, broker: str) -> None:
-    words = ("--seconds", "2", "--rate", "5000", "--case", case, "--broker", broker, "--json")
+def test_a_short_run_accounts_for_every_sample_and_says_on_what() -> None:
+    words = ("--seconds", "2", "--rate", "5000", "--case", "single", "--broker", "embedded", "--json")
     done = subprocess.run(
         [sys.executable, "-m", "hazgate", "bench", "pipeline", *words],
         capture_output=True,
@@ -33,7 +32,7 @@ def test_a_short_run_accounts_for_every_sample_and_says_on_what(case: str, broke
     assert said["machine"]["cores"]
     assert said["machine"]["duckdb"]
     (row,) = said["cases"]
-    assert (row["case"], row["broker"], row["lost"]) == (case, broker, 0)
+    assert (row["case"], row["broker"], row["lost"]) == ("single", "embedded", 0)
     assert row["sent"] == row["counted_stored"] == row["stored_in_history"] > 20_000, "warm-up and run"
     assert row["alarms"] > 5
     assert 0 < row["sample_to_alarm_ms"]["p50"] <= row["sample_to_alarm_ms"]["p99"] <= row["sample_to_alarm_ms"]["max"]

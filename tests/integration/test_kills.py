@@ -43,7 +43,7 @@ from tests.support.waiting import eventually
 
 KILLS = 20
 """Of each."""
-PAUSE_S = (0.1, 1.2)
+PAUSE_S = (0.1, 0.9)
 FAST = [f"F-{number:02}" for number in range(1, 13)]
 SLOW = [f"S-{number}" for number in range(1, 5)]
 FAST_EVERY_MS = 40
