@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -15,6 +16,13 @@ from tests.support.waiting import eventually
 
 LIBRARY_THREADS = ("asyncio_", "waitpid-", "AnyIO worker thread", "ThreadPoolExecutor-")
 """Names of threads that libraries keep for later use and end themselves."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Let programs that tests start hear SIGINT: a shell starts what runs in its background with SIGINT ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=sorted(BROKERS, reverse=True))
