@@ -37,6 +37,11 @@ CONDITION_NAMES: Mapping[Condition, Text] = {
     Condition.LL: Text("低低报警", "LOW LOW"),
     Condition.STALE: Text("数据中断", "NO DATA"),
     Condition.BAD_PV: Text("测量坏值", "BAD VALUE"),
+    Condition.ROC_HIGH: Text("上升过快", "RISING FAST"),
+    Condition.ROC_LOW: Text("下降过快", "FALLING FAST"),
+    Condition.FORECAST: Text("趋势将越限", "LIMIT AHEAD"),
+    Condition.DEV: Text("偏差报警", "DEVIATION"),
+    Condition.FLATLINE: Text("数值不变", "FLAT LINE"),
 }
 
 STATE_NAMES: Mapping[str, Text] = {"active": Text("报警中", "active"), "cleared": Text("已恢复", "cleared")}

@@ -14,7 +14,7 @@ from config.plant.yaml_lines import Path, Value
 
 __all__ = ["References"]
 
-_NAMED_SECTIONS = ("hazard_units", "vessels", "edges", "vehicles", "templates")
+_NAMED_SECTIONS = ("hazard_units", "vessels", "edges", "vehicles", "templates", "tags")
 
 
 @dataclass(frozen=True, slots=True)

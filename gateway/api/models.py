@@ -98,15 +98,18 @@ class TagPage(Model):
 
 
 class ConditionView(Model):
-    """One alarm condition of a tag, in the unit of the tag."""
+    """One alarm condition of a tag."""
 
     condition: Condition
     tier: Tier
     limit: float | None = Field(description="null for STALE and BAD_PV")
     deadband: float
+    limit_unit: str = Field(description="Of limit and deadband: the unit of the tag, that a minute, or min")
     on_delay_ms: int
     off_delay_ms: int
     enabled: bool
+    latch: bool = Field(description="Stays on the list until it is acknowledged, though it is over")
+    partners: tuple[str, ...] = Field(description="DEV: the tags it is compared with")
     basis: str = Field(description="Where the limit comes from")
 
 

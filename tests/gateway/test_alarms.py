@@ -32,6 +32,9 @@ def transitions(*lines: Line) -> Transitions:
         value=np.array(values, np.float64),
         quality=np.array(qualities, np.uint8),
         limit=np.full(len(lines), np.nan),
+        measure=np.full(len(lines), np.nan),
+        low=np.full(len(lines), np.nan),
+        high=np.full(len(lines), np.nan),
     )
 
 
