@@ -19,9 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.quality import is_bad
+from alerting.rings import Slotted
 from alerting.rules import DEV, FLATLINE, FORECAST, NOBODY, QUANTA, ROC_HIGH, ROC_LOW, SLOTS, Rules
 from alerting.samples import Samples
+from alerting.segments import first_of_runs
 from alerting.state import State
+from alerting.windows import spans
 
 __all__ = ["Calm"]
 
@@ -36,6 +39,7 @@ _PART_OF_LIMIT: Final = 0.25
 """Width of a box of a tag that is compared, in limits: boxes whose values differ by half a limit are near."""
 _SHRINK: Final = 0.999
 _FOREVER_MS: Final = 1 << 62
+_NO_LOW: Final = 4 * QUANTA
 
 
 class Calm:
@@ -63,6 +67,7 @@ class Calm:
         reach = np.where(on[FORECAST], rules.limit[FORECAST], np.nan)
         with np.errstate(divide="ignore", invalid="ignore"):
             self._reach = np.where(np.isnan(reach), -1.0, _STEEPEST * reach / span_min)
+        self._least, self._most = np.empty(rules.count), np.empty(rules.count)  # scratch
         self._first, self._dependents = _dependents(rules, self._compared)
 
     def stirred(self, state: State, samples: Samples) -> Bools:
@@ -76,6 +81,67 @@ class Calm:
         stirred |= ~calm
         stirred |= is_bad(samples.quality)
         return stirred
+
+    def still(self, state: State, samples: Samples, rows: Ints) -> Bools:
+        """Say which tags cannot change anything with all their samples of a backlog, though some left their box.
+
+        A box is drawn anew only between batches. Here the same is judged slot by slot, and value by value of partners.
+
+        Args:
+            state: Before the batch.
+            samples: All evaluated samples, sorted by tag.
+            rows: m tags, each once, rising.
+        """
+        of = np.searchsorted(rows, samples.row)
+        of[of == len(rows)] = 0
+        at = np.flatnonzero(rows.take(of) == samples.row)
+        own, of = samples.take(at), of.take(at)
+        limit_low, limit_high = self._rules.calm_low.take(own.row), self._rules.calm_high.take(own.row)
+        loud = is_bad(own.quality) | ~((own.value > limit_low) & (own.value < limit_high))
+        still = ~state.busy.take(rows)
+        still[of[loud]] = False
+        if len(self._rules.ringed):
+            still[np.searchsorted(rows, self._steep(state, own.take(np.flatnonzero(still.take(of)))))] = False
+        still[np.searchsorted(rows, self._apart(state, samples, rows[still]))] = False
+        return still
+
+    def _steep(self, state: State, samples: Samples) -> Ints:
+        """Return the tags whose windows may be too steep or too flat at some of these good samples."""
+        sample = Slotted.of(self._rules, samples, np.ones(len(samples), np.bool_))
+        if not len(sample):
+            return sample.row
+        span = spans(state.rings, sample)
+        row = span.row
+        quantum, base = self._rules.quantum.take(row), self._rules.range_low.take(row)
+        low, high = base + (span.low - 2) * quantum, base + (span.high + 2) * quantum
+        steep = ~(self._spare(row, low, high) > 0)
+        flat = ~(span.before * quantum > self._rules.limit[FLATLINE].take(row))
+        flat &= self._rules.enabled[FLATLINE].take(row)
+        return np.asarray(row[steep | flat])
+
+    def _apart(self, state: State, samples: Samples, rows: Ints) -> Ints:
+        """Return those of ``rows`` that are compared, and may be too far from all their partners."""
+        rows = rows[self._rules.enabled[DEV].take(rows)]
+        if not len(rows):
+            return rows
+        partners = self._rules.partners.take(rows, axis=1)
+        wanted = np.concatenate([rows, partners[partners != NOBODY]])
+        value = np.where(is_bad(state.quality.take(wanted)), np.nan, state.value.take(wanted))
+        self._least[wanted] = self._most[wanted] = value
+        starts = np.flatnonzero(first_of_runs(samples.row))
+        tags, good = samples.row.take(starts), ~is_bad(samples.quality)
+        least = np.fmin.reduceat(np.where(good, samples.value, np.nan), starts)
+        most = np.fmax.reduceat(np.where(good, samples.value, np.nan), starts)
+        self._least[tags] = np.fmin(self._least.take(tags), least)
+        self._most[tags] = np.fmax(self._most.take(tags), most)
+        near = np.zeros(len(rows), np.bool_)
+        for partner in partners:
+            other = np.where(partner == NOBODY, rows, partner)
+            apart = np.maximum(
+                self._most.take(rows) - self._least.take(other), self._most.take(other) - self._least.take(rows)
+            )
+            near |= (partner != NOBODY) & ~(apart >= self._rules.limit[DEV].take(rows))
+        return rows[~near]
 
     def dependents(self, rows: Ints) -> Ints:
         """Return the tags that are compared with some of ``rows``."""
@@ -91,6 +157,16 @@ class Calm:
         rows = rows[self._boxed.take(rows)]
         if not len(rows):
             return
+        busy = state.busy.take(rows)
+        self._shut(rows[busy])  # stirred anyway
+        self._draw(state, rows[~busy])
+        self._shut_distant(state, rows)
+
+    def _shut(self, rows: Ints) -> None:
+        self._low[rows] = np.inf
+        self._high[rows] = -np.inf
+
+    def _draw(self, state: State, rows: Ints) -> None:
         value = state.value.take(rows)
         value[is_bad(state.quality.take(rows))] = np.nan
         low, high = self._window(state, rows, value)
@@ -102,7 +178,6 @@ class Calm:
         static_low, static_high = self._rules.calm_low.take(rows), self._rules.calm_high.take(rows)
         self._low[rows] = np.where(shut, np.inf, np.maximum(low, static_low))
         self._high[rows] = np.where(shut, -np.inf, np.minimum(high, static_high))
-        self._shut_distant(state, rows)
 
     def _window(self, state: State, rows: Ints, value: Floats) -> tuple[Floats, Floats]:
         """Return the least and the greatest value in sight, a little rounded apart; say when a window can be flat."""
@@ -114,8 +189,8 @@ class Calm:
         rows, ring = rows.take(at), ring.take(at)
         cell = state.rings.latest(ring)
         used = cell["count"] > 0
-        lowest = np.minimum.accumulate(np.where(used, cell["low"], 2 * QUANTA), axis=0)
-        highest = np.maximum.accumulate(np.where(used, cell["high"], -2 * QUANTA), axis=0)
+        lowest = np.minimum.accumulate(np.where(used, cell["low"].astype(np.int64), _NO_LOW), axis=0)
+        highest = np.maximum.accumulate(np.where(used, cell["high"].astype(np.int64), -_NO_LOW), axis=0)
         quantum, base = self._rules.quantum.take(rows), self._rules.range_low.take(rows)
         filled = used.any(axis=0)
         low[at] = np.where(filled, np.fmin(low.take(at), base + (lowest[-1] - 2) * quantum), low.take(at))
@@ -151,9 +226,7 @@ class Calm:
             other_low, other_high = self._reach_of(state, np.where(there, partner, 0))
             apart = np.maximum(high - other_low, other_high - low)
             near |= there & ~(apart >= limit)
-        distant = pairs[~near]
-        self._low[distant] = np.inf
-        self._high[distant] = -np.inf
+        self._shut(pairs[~near])
 
     def _reach_of(self, state: State, rows: Ints) -> tuple[Floats, Floats]:
         """Return between which values the tags are until they stir: in their box, or where they were last; else NaN."""

@@ -20,12 +20,22 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Last:
-    """The last evaluated sample of some tags at some moments."""
+class _Arrivals:
+    """The samples of the partners in a batch, in order of tag and arrival."""
 
+    key: Ints
+    """Row and arrival in one number, rising."""
+    at: Ints
+    """Where in the batch."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Question:
+    """Which partners are asked for, and when."""
+
+    partner: Ints
+    arrival: Ints
     time_ms: Ints
-    value: Floats
-    quality: NDArray[np.uint8]
 
 
 def references(rules: Rules, state: State, batch: Samples, position: Ints, scratch: Bools) -> tuple[Floats, Bools]:
@@ -34,55 +44,46 @@ def references(rules: Rules, state: State, batch: Samples, position: Ints, scrat
     Args:
         rules: The rules in force.
         state: Before the batch.
-        batch: All evaluated samples, in order of arrival.
-        position: m samples of tags with DEV.
+        batch: All evaluated samples.
+        position: m good samples of tags with DEV.
         scratch: [row], all False; left so.
 
     Returns:
         [m] the partner's value, or the median of three; [m] whether every partner there is can be used.
     """
     row, value, time_ms = batch.row.take(position), batch.value.take(position), batch.time_ms.take(position)
-    first, second = (rules.partners[which].take(row) for which in (0, 1))
-    keys = _arrivals(batch, np.concatenate([first, second[second != NOBODY]]), scratch)
-    one, usable = _usable(rules, state, batch, keys, (first, position, time_ms))
+    first, second = rules.partners[0].take(row), rules.partners[1].take(row)
     paired = second != NOBODY
+    arrivals = _arrivals(batch, np.concatenate([first, second[paired]]), scratch)
+    arrival = batch.arrival.take(position)
+    one, usable = _ask(rules, state, batch, arrivals, _Question(first, arrival, time_ms))
     if not paired.any():
         return one, usable
-    other, other_usable = _usable(rules, state, batch, keys, (np.where(paired, second, first), position, time_ms))
+    question = _Question(np.where(paired, second, first), arrival, time_ms)
+    other, other_usable = _ask(rules, state, batch, arrivals, question)
     median = np.maximum(np.minimum(one, other), np.minimum(np.maximum(one, other), value))
-    return np.where(paired, median, one), usable & (other_usable | ~paired)
+    return np.where(paired, median, one), usable & other_usable
 
 
-def _arrivals(batch: Samples, rows: Ints, scratch: Bools) -> Ints:
-    """Return row and position, in one number, of the samples of ``rows``, rising."""
+def _arrivals(batch: Samples, rows: Ints, scratch: Bools) -> _Arrivals:
     scratch[rows] = True
-    position = np.flatnonzero(scratch.take(batch.row))
+    at = np.flatnonzero(scratch.take(batch.row))
     scratch[rows] = False
-    keys = batch.row.take(position) << 32
-    keys |= position
-    keys.sort()
-    return keys
+    key = batch.row.take(at) << 32
+    key |= batch.arrival.take(at)
+    order = np.argsort(key)
+    return _Arrivals(key.take(order), at.take(order))
 
 
-def _usable(
-    rules: Rules, state: State, batch: Samples, keys: Ints, wanted: tuple[Ints, Ints, Ints]
-) -> tuple[Floats, Bools]:
-    """Return the last value of a partner before a moment, and whether it is good and young enough."""
-    partner, _, time_ms = wanted
-    last = _last(state, batch, keys, wanted)
-    usable = ~is_bad(last.quality)
-    usable &= np.abs(time_ms - last.time_ms) <= rules.hold_ms.take(partner)
-    return last.value, usable
-
-
-def _last(state: State, batch: Samples, keys: Ints, wanted: tuple[Ints, Ints, Ints]) -> _Last:
-    partner, position, _ = wanted
+def _ask(rules: Rules, state: State, batch: Samples, arrivals: _Arrivals, asked: _Question) -> tuple[Floats, Bools]:
+    """Return the last value of each partner before an arrival, and whether it is good and young enough."""
+    partner = asked.partner
     time_ms, value, quality = state.last_ms(partner), state.value.take(partner), state.quality.take(partner)
-    before = np.searchsorted(keys, (partner << 32) | position) - 1
+    before = np.searchsorted(arrivals.key, (partner << 32) | asked.arrival) - 1
     found = before >= 0
-    found[found] = keys.take(before[found]) >> 32 == partner[found]
-    at = keys.take(before[found]) & 0xFFFF_FFFF
-    time_ms[found] = batch.time_ms.take(at)
-    value[found] = batch.value.take(at)
-    quality[found] = batch.quality.take(at)
-    return _Last(time_ms, value, quality)
+    found[found] = arrivals.key.take(before[found]) >> 32 == partner[found]
+    at = arrivals.at.take(before[found])
+    time_ms[found], value[found], quality[found] = batch.time_ms.take(at), batch.value.take(at), batch.quality.take(at)
+    usable = ~is_bad(quality)
+    usable &= np.abs(asked.time_ms - time_ms) <= rules.hold_ms.take(partner)
+    return value, usable

@@ -41,7 +41,7 @@ class Engine:
         self._rules = rules
         self._state = State.fresh(rules.count, len(rules.ringed)) if state is None else state
         self._calm = Calm(rules)
-        self._place = np.zeros(rules.count, np.int64)  # scratch
+        self._place = np.zeros(rules.count, np.int32)  # scratch
         self._marked = np.zeros(rules.count, np.bool_)  # scratch, all False between calls
 
     @classmethod
@@ -117,10 +117,12 @@ class Engine:
         """
         if not len(batch):
             return Evaluation(np.empty(0, np.uint8), Transitions.empty())
-        samples = Samples.of(batch, received_ms)
-        disposition = dispositions(self._state, samples)
-        if disposition.any():
-            dropped = (disposition == Disposition.LATE) | (disposition == Disposition.DUPLICATE)
+        samples = Samples.of(batch, received_ms, self._place)
+        verdict = dispositions(self._state, samples)
+        disposition = np.empty_like(verdict)
+        disposition[samples.arrival] = verdict
+        if verdict.any():
+            dropped = (verdict == Disposition.LATE) | (verdict == Disposition.DUPLICATE)
             samples = samples.take(np.flatnonzero(~dropped))
         return Evaluation(disposition, self._take(samples, received_ms))
 
@@ -139,8 +141,12 @@ class Engine:
         rows = np.empty(0, np.int64)
         if stirred.any():
             rows, position = self._all_of(samples, row[stirred])
-            evidence = gather(rules, state, samples, position, self._marked) if rules.looks_beyond else None
-            parts.append(advance(rules, state, samples.take(position), evidence))
+            if rules.looks_beyond and not samples.distinct:
+                still = self._calm.still(state, samples, rows)
+                position = position[~still.take(np.searchsorted(rows, row.take(position)))]
+            if len(position):
+                evidence = gather(rules, state, samples, position, self._marked) if rules.looks_beyond else None
+                parts.append(advance(rules, state, samples.take(position), evidence))
         self._note(samples, received_ms)
         if rules.looks_beyond:
             self._remember(samples)
@@ -168,11 +174,8 @@ class Engine:
         """Put the good samples into the windows of their tags."""
         if not len(self._rules.ringed):
             return
-        row, positions = samples.row, np.arange(len(samples))
-        self._place[row] = positions
-        distinct = bool((self._place.take(row) == positions).all())
         sample = Slotted.of(self._rules, samples, ~is_bad(samples.quality))
-        accumulate(self._state.rings, sample, distinct=distinct)
+        accumulate(self._state.rings, sample, distinct=samples.distinct)
 
     def _note(self, samples: Samples, received_ms: int) -> None:
         """Remember the last sample of each tag (of a repeated index, numpy keeps the last assignment)."""

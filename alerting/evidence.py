@@ -44,7 +44,7 @@ def gather(rules: Rules, state: State, batch: Samples, position: Ints, scratch: 
     Args:
         rules: The rules in force.
         state: Before the batch.
-        batch: All evaluated samples, in order of arrival.
+        batch: All evaluated samples.
         position: n samples: all of some tags, sorted by tag.
         scratch: [row], all False; left so.
     """

@@ -51,7 +51,7 @@ class _Body(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     rule: dict[str, bytes]
     """Rule of these cells: what has to be the same for the state to go on."""
     windows: dict[str, bytes]
-    """Windows with a sample in them: ``row`` (u32), ``slot``, ``cell``, and what has to be the same."""
+    """Windows with a sample in them: ``row`` (u32), ``slot``, ``open``, ``cell``, and what has to be the same."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,6 +204,7 @@ def _pack_windows(rules: Rules, rings: Rings) -> dict[str, bytes]:
     return {
         "row": _to_bytes(row.astype(np.uint32)),
         "slot": _to_bytes(rings.slot[ring]),
+        "open": rings.open[ring].tobytes(),
         "cell": rings.cell[ring].tobytes(),
     } | {name: _to_bytes(column) for name, column in _window_rule_of(rules, row).items()}
 
@@ -217,6 +218,7 @@ def _fill_windows(rules: Rules, rings: Rings, body: _Body) -> None:
         same &= _from_bytes(body.windows[name], column.dtype) == column
     ring = ring[same]
     rings.slot[ring] = _from_bytes(body.windows["slot"], rings.slot.dtype)[same]
+    rings.open[ring] = np.frombuffer(body.windows["open"], CELL)[same]
     rings.cell[ring] = np.frombuffer(body.windows["cell"], CELL).reshape(-1, SLOTS)[same]
 
 

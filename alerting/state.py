@@ -102,5 +102,5 @@ class State:
     def bytes_per_tag(self) -> float:
         """Return how much memory the state takes for each tag."""
         arrays = [getattr(self, name) for name in State.__slots__ if name not in ("rings", "latest_ms")]
-        arrays += [self.rings.slot, self.rings.cell]
+        arrays += [self.rings.slot, self.rings.open, self.rings.cell]
         return float(sum(array.nbytes for array in arrays) / max(1, len(self.value)))

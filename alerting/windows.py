@@ -13,7 +13,7 @@ from alerting.rings import Rings, Slotted
 from alerting.rules import SLOTS, Rules
 from alerting.segments import first_of_runs
 
-__all__ = ["FEWEST", "Looks", "look_back", "look_now"]
+__all__ = ["FEWEST", "Looks", "Spans", "look_back", "look_now", "spans"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -126,6 +126,35 @@ def look_back(rules: Rules, rings: Rings, sample: Slotted, time_ms: Ints) -> Loo
         for piece in _pieces(len(sample))
     ]
     return Looks(*(np.concatenate([getattr(part, name) for part in parts]) for name in Looks.__slots__))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spans:
+    """Between which values windows lie, slot by slot. All arrays have the same length g."""
+
+    row: Ints
+    low: Ints
+    """Least value of the slot and the fifteen before it, quanta."""
+    high: Ints
+    before: Ints
+    """Greatest less least value of the fifteen before it alone; negative when they are empty."""
+
+
+def spans(rings: Rings, sample: Slotted) -> Spans:
+    """Return between which values the windows lie while samples fall into their slots.
+
+    Args:
+        rings: The windows before these samples.
+        sample: Good samples, sorted by tag, in order of time within a tag; at least one.
+    """
+    _, closed, entry = _lay_out(rings, sample)
+    own, first = np.unique(entry, return_index=True)
+    whole = closed.take(own - np.arange(SLOTS)[:, None])
+    used = (whole.count > 0) & (whole.slot > whole.slot[0] - SLOTS)
+    low = np.where(used, whole.low, np.int64(1) << _SHIFT)
+    high = np.where(used, whole.high, -(np.int64(1) << _SHIFT))
+    before = high[1:].max(axis=0) - low[1:].min(axis=0)
+    return Spans(sample.row.take(first), low.min(axis=0), high.max(axis=0), before)
 
 
 def _pieces(count: int) -> Iterator[slice]:

@@ -14,6 +14,7 @@ from alerting.batch import Batch, Change
 from alerting.engine import Engine
 from alerting.quality import assess
 from alerting.rules import Rules
+from alerting.samples import Samples
 from config.plant.model import CONDITIONS, Condition
 from tests.alerting.test_twin import assert_same_state, bits
 from tests.support.naive import NaiveEngine, Transition
@@ -132,3 +133,66 @@ def test_any_rules_and_any_signal(data: st.DataObject) -> None:
     )
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     play(rng, rules, data.draw(st.sampled_from((10, 30, 80))), data.draw(st.sampled_from((2, 5, 40, 500))))
+
+
+def slow_signal(rng: np.random.Generator, count: int, around: float) -> NDArray[np.float64]:
+    """Return a value that steps about as far as a box lets it, drifts and rests."""
+    parts = list[NDArray[np.float64]]()
+    value = around + float(rng.uniform(-0.15, 0.15))
+    while sum(map(len, parts)) < count:
+        length = int(rng.integers(3, 50))
+        value += float(rng.uniform(-0.07, 0.07)) + 0.2 * (around - value)
+        slope, noise = rng.choice([0.0, 0.0, 0.0, 0.001, -0.001, 0.004]), rng.choice([0.0, 0.0005, 0.002])
+        parts.append(value + slope * np.arange(length) + rng.normal(0.0, 1.0, length) * noise)
+        value = float(parts[-1][-1])
+    return np.clip(np.concatenate(parts)[:count], -1.29, 2.29)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_what_the_boxes_let_through_changes_nothing(seed: int) -> None:
+    """Samples at an even pace, few of them stirred: every rule of the boxes decides somewhere."""
+    rng = np.random.default_rng(seed)
+    count, samples = 6, 700
+    limits = {
+        Condition.ROC_HIGH: 60_000 * 0.008,
+        Condition.ROC_LOW: 60_000 * 0.008,
+        Condition.FORECAST: 40 / 60_000,
+        Condition.DEV: 0.4,
+        Condition.FLATLINE: 0.006,
+    }
+    rows = []
+    for row in range(count):
+        chosen = {condition: Cell(limit, 0.0) for condition, limit in limits.items() if rng.random() < 0.35}
+        partner = (row + 1) % count
+        rows.append(
+            Row(
+                {**chosen, Condition.H: Cell(2.3), Condition.L: Cell(-1.3)},
+                hold_ms=50,
+                range_low=-1.5,
+                range_high=2.5,
+                window_ms=int(rng.choice([16, 32, 64])),
+                partners=(partner,) if row % 2 else (partner, (row + 2) % count),
+            )
+        )
+    rules = make_rules(rows)
+    engine, twin = Engine(rules), NaiveEngine(rules)
+    around = float(rng.choice([-1.1, 0.5, 2.1]))
+    values = np.stack([slow_signal(rng, samples, around) for _ in range(count)])
+    times, at = np.arange(1_000, 1_000 + samples), 0
+    stirred = 0
+    while at < samples:
+        upto = at + int(rng.choice([1, 1, 1, 3, 20, 90]))
+        part = values[:, at:upto]
+        order = rng.permutation(count)
+        batch = Batch(
+            np.tile(order, part.shape[1]).astype(np.int32),
+            np.repeat(times[at:upto], count),
+            part[order].T.reshape(-1),
+            np.zeros(part.size, np.uint8),
+        )
+        stirred += int(engine._calm.stirred(engine._state, Samples.of(batch, 0, np.zeros(count, np.int32))).sum())
+        now_ms = int(batch.time_ms[-1])
+        assert bits(listed(engine.evaluate(batch, now_ms).transitions)) == bits(twin.evaluate(batch, now_ms)[1])
+        at = upto
+    assert_same_state(engine, twin)
+    assert stirred < 0.9 * values.size
