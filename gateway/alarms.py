@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from alerting.batch import Change, Transitions
+from alerting.retrospect import Alarms
 from config.plant.model import CONDITIONS, Condition, ConditionRule, Plant, Tag
 
 __all__ = ["AlarmBook", "Decided", "alarm_id"]
@@ -112,6 +113,31 @@ class AlarmBook:
                 self._raise(decided, tag, condition, onset_ms, when, None, 0)
         return decided
 
+    def recall(self, tag: str, missed: Alarms, received_ms: int, decided_ms: int, position: int) -> Decided:
+        """Record alarms that late samples show to have been missed; they are over, and were never told as live.
+
+        Args:
+            tag: Of all of them.
+            missed: From `alerting.retrospect`.
+            received_ms: When the last of the late samples came, gateway clock.
+            decided_ms: Now, gateway clock.
+            position: The log row after which they are recorded.
+        """
+        decided = Decided()
+        for at in range(len(missed)):
+            condition = CONDITIONS[int(missed.condition[at])]
+            when = _When(int(missed.raised_ms[at]), received_ms, decided_ms, position)
+            value, quality = _number(float(missed.value[at])), int(missed.quality[at])
+            row = self._row(tag, condition, int(missed.onset_ms[at]), when, value, quality)
+            row |= {
+                "state": "cleared",
+                "cleared_ms": int(missed.cleared_ms[at]),
+                "delayed": False,
+                "retrospective": True,
+            }
+            self._record(decided, row, "retrospective", when, value, quality)
+        return decided
+
     def _raise(
         self,
         decided: Decided,
@@ -122,11 +148,20 @@ class AlarmBook:
         value: float | None,
         quality: int,
     ) -> None:
-        rule, described = self._rules[tag, condition], self._tags[tag]
-        name = alarm_id(tag, condition, onset_ms)
+        row = self._row(tag, condition, onset_ms, when, value, quality)
         earlier = self._open.get((tag, condition)) or self._ended.get((tag, condition))
-        row = {
-            "alarm_id": name,
+        if earlier and earlier["alarm_id"] == row["alarm_id"]:
+            row["version"] = int(earlier["version"])
+        self._open[tag, condition] = row
+        self._record(decided, row, "raised", when, value, quality)
+
+    def _row(
+        self, tag: str, condition: Condition, onset_ms: int, when: _When, value: float | None, quality: int
+    ) -> dict[str, Any]:
+        """Return the row of an alarm that has just been raised, before its first event."""
+        rule, described = self._rules[tag, condition], self._tags[tag]
+        return {
+            "alarm_id": alarm_id(tag, condition, onset_ms),
             "tag": tag,
             "condition": condition.value,
             "tier": int(rule.tier),
@@ -147,10 +182,9 @@ class AlarmBook:
             "quality": quality,
             "basis": rule.basis,
             "delayed": _is_delayed(condition, rule, when, self._delayed_after_ms),
-            "version": int(earlier["version"]) if earlier and earlier["alarm_id"] == name else 0,
+            "retrospective": False,
+            "version": 0,
         }
-        self._open[tag, condition] = row
-        self._record(decided, row, "raised", when, value, quality)
 
     def _clear(
         self, decided: Decided, tag: str, condition: Condition, when: _When, value: float | None, quality: int

@@ -100,6 +100,8 @@ def message(row: Mapping[str, Any], plant: Plant, lang: Lang) -> str:
         parts.append(in_words(STATE_NAMES["cleared"], lang))
     if row["delayed"]:
         parts.append("（迟报）" if lang == "zh" else "(delayed)")
+    if row["retrospective"]:
+        parts.append("（追溯）" if lang == "zh" else "(retrospective)")
     return " ".join(part for part in parts if part)
 
 

@@ -243,7 +243,7 @@ class AlarmEvent(Model):
 
     event: Literal["alarm"] = "alarm"
     event_id: int
-    kind: Literal["raised", "cleared"]
+    kind: Literal["raised", "cleared", "retrospective"]
     alarm: AlarmItem
 
 

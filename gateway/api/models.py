@@ -193,6 +193,7 @@ class AlarmItem(Model):
     reason: str
     basis: str
     delayed: bool = Field(description="The deciding sample took long to arrive")
+    retrospective: bool = Field(description="Missed live, found when late samples came; it never was active")
     version: int = Field(description="Rises with every event; the higher one is the newer")
     last_event_id: int
 
@@ -222,7 +223,7 @@ class AlarmMoment(Model):
     """One event in the life of an alarm."""
 
     event_id: int
-    kind: Literal["raised", "cleared"]
+    kind: Literal["raised", "cleared", "retrospective"]
     version: int
     at_ms: int = Field(description="Event time")
     received_ms: int

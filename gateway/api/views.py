@@ -283,6 +283,7 @@ def _alarm_fields(row: Mapping[str, Any], plant: Plant) -> dict[str, Any]:
         "edge",
         "basis",
         "delayed",
+        "retrospective",
         "version",
     )
     times = ("onset_ms", "raised_ms", "cleared_ms", "received_ms", "decided_ms")

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from gateway.ledger import Count
@@ -131,6 +132,13 @@ alarm = Table(
     Column("quality", Integer, nullable=False, comment="packed quality of the deciding sample"),
     Column("basis", Text, nullable=False),
     Column("delayed", Boolean, nullable=False),
+    Column(
+        "retrospective",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="missed live, found when late samples came; never was active",
+    ),
     Column("version", Integer, nullable=False, comment="rises with every event"),
     Column("sequence", BigInteger, nullable=False, comment="event_id of its last event"),
     Index("alarm_state_tier", "state", "tier", "raised_ms"),
@@ -143,7 +151,7 @@ alarm_event = Table(
     metadata,
     Column("event_id", _Key, primary_key=True, autoincrement=False),
     Column("alarm_id", String(32), nullable=False, index=True),
-    Column("kind", String(16), nullable=False, comment="raised | cleared"),
+    Column("kind", String(16), nullable=False, comment="raised | cleared | retrospective"),
     Column("version", Integer, nullable=False),
     Column("at_ms", BigInteger, nullable=False, comment="event time"),
     Column("received_ms", BigInteger, nullable=False),

@@ -96,6 +96,7 @@ def test_a_raised_alarm_says_everything_about_itself() -> None:
         "quality": 1,
         "basis": rule.basis,
         "delayed": False,
+        "retrospective": False,
         "version": 1,
         "sequence": 11,
     }
