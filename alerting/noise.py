@@ -14,8 +14,10 @@ Floats = NDArray[np.float64]
 
 _NOISES: Final = 3.0
 """Deadband in standard deviations of the short-time noise."""
-_FEWEST_OF_EACH, _OFF_STEP = 10, 0.05
-"""Values come in steps when each comes this often on average, and steps are whole but for so much."""
+_OUTER, _WIDE = 0.01, 0.4
+"""Steps are sought without the outermost values, among the gaps that are wide beside the widest."""
+_OFF_STEP, _ON_STEPS = 0.1, 0.95
+"""Values come in steps when so many of them lie within this part of a step from a whole one."""
 _LOOKED_AT: Final = 20_000
 
 
@@ -34,14 +36,22 @@ def deadband(y: Floats, limit: float) -> float:
 
 
 def step_of(y: Floats) -> float:
-    """Return the step of values that come in equal steps; 0 when they do not."""
-    levels = np.unique(y[:: max(len(y) // _LOOKED_AT, 1)])
-    apart = np.diff(levels)
-    if not len(apart) or len(levels) * _FEWEST_OF_EACH > len(y):
+    """Return the step of values that come in equal steps, give or take a little; 0 when they do not."""
+    values = np.sort(y[:: max(len(y) // _LOOKED_AT, 1)])
+    cut = int(_OUTER * len(values))
+    gap = np.diff(values[cut : len(values) - cut])
+    widest = float(gap.max(initial=0.0))
+    if not widest:
         return 0.0
-    step = float(apart.min())
-    whole = np.abs(apart / step - np.round(apart / step)) < _OFF_STEP
-    return step if whole.all() else 0.0
+    step = float(gap[gap >= _WIDE * widest].min())
+    steps = (values - _level(y)) / step
+    on_steps = float((np.abs(steps - np.round(steps)) < _OFF_STEP).mean())
+    return step if on_steps >= _ON_STEPS else 0.0
+
+
+def _level(y: Floats) -> float:
+    """Return a usual value that really occurs."""
+    return float(np.quantile(y, 0.5, method="nearest"))
 
 
 def outside_step(y: Floats, limit: float) -> float:
@@ -49,7 +59,7 @@ def outside_step(y: Floats, limit: float) -> float:
     step = step_of(y)
     if not step:
         return limit
-    base = float(y[0])
+    base = _level(y)
     return base + (math.ceil((limit - base) / step - 0.5) + 0.5) * step
 
 

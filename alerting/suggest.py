@@ -25,7 +25,6 @@ __all__ = ["SUGGESTED", "Confidence", "Normal", "Suggestion", "suggest"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 SUGGESTED: Final = ("H", "L", "ROC+", "ROC-")
 """Conditions that limits can be suggested for."""
@@ -35,6 +34,8 @@ _LOW: Final = ("L", "ROC-")
 _ROC_WAITS: Final = 1 / 4
 """Longest on-delay of a rate of change, in windows: the window is a delay already."""
 _SURE: Final = 0.95
+_DRAWN: Final = 0.975
+"""Quantile of the resampled rates taken for the 95 % bound: resampling 60 clusters shows too little of the spread."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,35 +115,32 @@ def suggest(
         raise SeriesError(f"no limits can be suggested for {', '.join(unknown)}; only for {', '.join(SUGGESTED)}")
     if not (false_alarms_per_day > 0.0 and math.isfinite(false_alarms_per_day)):
         raise SeriesError(f"{false_alarms_per_day} false alarms a day: a positive number is needed")
-    order = np.argsort(normal.time_ms, kind="stable")
-    time_ms, value = normal.time_ms[order], normal.value[order]
-    usable = ~is_bad(normal.quality[order]) & np.isfinite(value)
-    missing = 1.0 - float(usable.mean()) if len(usable) else 0.0
-    level = Course.of(time_ms, value, usable, normal.hold_ms)
-    slope = (
-        Course.of(time_ms, *_slope(time_ms, value, usable, normal), normal.hold_ms) if _any_roc(conditions) else level
-    )
+    level, slope = _courses(normal, with_slope=any(name in _ROC for name in conditions))
+    span_ms = int(np.ptp(normal.time_ms)) if len(normal.time_ms) else 0
     share = false_alarms_per_day / max(len(conditions), 1)
     found = []
     for name in conditions:
         course = slope if name in _ROC else level
         longest_ms = _ROC_WAITS * normal.window_ms if name in _ROC else math.inf
-        found.append(_suggest(name, course.mirrored if name in _LOW else course, share, longest_ms, missing))
+        found.append(_suggest(name, course.mirrored if name in _LOW else course, share, longest_ms, span_ms))
     return tuple(found)
 
 
-def _any_roc(conditions: Sequence[str]) -> bool:
-    return any(name in _ROC for name in conditions)
-
-
-def _slope(time_ms: Ints, value: Floats, usable: Bools, normal: Normal) -> tuple[Floats, Bools]:
-    """Return the slope of the window at each sample, as the engine looks at it, and where there is one."""
+def _courses(normal: Normal, *, with_slope: bool) -> tuple[Course, Course]:
+    """Return the course of the values, and that of the slopes of the window as the engine looks at it."""
+    order = np.argsort(normal.time_ms, kind="stable")
+    time_ms, value = normal.time_ms[order], normal.value[order]
+    usable = ~is_bad(normal.quality[order]) & np.isfinite(value)
     slope = np.full(len(value), np.nan)
-    slope[usable] = window_slopes(time_ms[usable], value[usable], normal.window_ms)
-    return slope, np.isfinite(slope)
+    if with_slope:
+        slope[usable] = window_slopes(time_ms[usable], value[usable], normal.window_ms)
+    return (
+        Course.of(time_ms, value, usable, normal.hold_ms),
+        Course.of(time_ms, slope, np.isfinite(slope), normal.hold_ms),
+    )
 
 
-def _suggest(name: str, course: Course, wanted: float, longest_ms: float, missing: float) -> Suggestion:
+def _suggest(name: str, course: Course, wanted: float, longest_ms: float, span_ms: int) -> Suggestion:
     """Suggest a high limit on a course; for a low condition the course comes mirrored."""
     days = course.held_ms / DAY_MS
     why_not = unusable(course)
@@ -150,14 +148,15 @@ def _suggest(name: str, course: Course, wanted: float, longest_ms: float, missin
         return _nothing(name, wanted, days, why_not)
     setting = choose(course, wanted, longest_ms)
     if setting is None:
-        why_not = f"fewer than {FEWEST_CLUSTERS} independent excursions in {told_days(days)} of normal data"
+        few = f"fewer than {FEWEST_CLUSTERS} independent excursions in {told_days(days)} of normal data"
+        why_not = f"{few}, or all to the same value"
         return _nothing(name, wanted, days, why_not)
     if name in _ROC and setting.limit <= 0.0:
         return _nothing(name, wanted, days, "the normal period itself goes the other way throughout")
     rates, limits = setting.resampled(wanted)
     expected = float(setting.tail.rate_at(setting.limit))
-    upper = max(float(np.quantile(rates, _SURE)), expected)
-    confidence, reasons = judge(course, Trust(days, wanted, upper, len(setting.peak), missing))
+    upper = max(float(np.quantile(rates, _DRAWN)), expected)
+    confidence, reasons = judge(course, Trust(days, wanted, upper, len(setting.peak), course.held_ms / max(span_ms, 1)))
     edges = np.maximum(np.quantile(limits, (1.0 - _SURE, _SURE)), setting.inside)
     low, high = sorted(
         (_sign(name) * min(float(edges[0]), setting.limit), _sign(name) * max(float(edges[1]), setting.limit))

@@ -39,6 +39,8 @@ _DELAYS_MS: Final = (1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000)
 """On-delays tried beside 1 to 3 periods, up to the longest of the EEMUA 191 / ISA-18.2 starting points."""
 _PAUSES: Final = 0.9
 """An off-delay joins this part of the pauses within clusters."""
+_FLAT: Final = 1e-3
+"""Clusters that exceed the threshold by less than this part of a standard deviation show no tail."""
 _DRAWS: Final = 400
 _BLOCKS: Final = 20
 
@@ -97,7 +99,7 @@ def choose(course: Course, wanted: float, longest_ms: float = math.inf) -> Setti
         longest_ms: No on-delay is longer.
 
     Returns:
-        None when too few independent excursions outlast even the shortest.
+        None when too few independent excursions outlast even the shortest, or all reach the same value.
     """
     inside = outside_step(course.y, float(np.quantile(course.y, _INSIDE)))
     middle = float(np.median(course.y))
@@ -123,7 +125,7 @@ def _delays(course: Course) -> list[int]:
 
 
 def _at_delay(course: Course, delay_ms: int, wanted: float, inside: float) -> Setting | None:
-    """Fit the tail of what outlasts an on-delay; None when too little does."""
+    """Fit the tail of what outlasts an on-delay; None when too little does, or always to the same value."""
     days = course.held_ms / DAY_MS
     above = sustained_above(course, delay_ms)
     found = _threshold(course.y, above, max(_ENOUGH, math.ceil(2.0 * wanted * days)))
@@ -131,6 +133,8 @@ def _at_delay(course: Course, delay_ms: int, wanted: float, inside: float) -> Se
         return None
     threshold, position, starts = found
     peak, peak_at = np.maximum.reduceat(above[position], starts), position[starts]
+    if float(peak.mean()) - threshold < _FLAT * float(course.y.std()):
+        return None
     off_delay_ms = _off_delay(course, position, starts, delay_ms)
     below = sustained_below(course, off_delay_ms)
     alarm_at = raised(above, below, threshold, deadband(course.y, threshold))

@@ -23,7 +23,7 @@ _BOUNDS: Final = (3.0, 10.0)
 _SHIFT: Final = 0.5
 """Half against half, in robust standard deviations."""
 _STRETCH: Final = 2.0
-_MISSING: Final = 0.2
+_COVERED: Final = 0.8
 
 
 class Confidence(StrEnum):
@@ -46,8 +46,8 @@ class Trust:
     wanted_per_day: float
     upper_per_day: float
     clusters: int
-    missing: float
-    """Part of the samples that was bad."""
+    covered: float
+    """Part of the time for which good samples stood."""
 
 
 def unusable(course: Course) -> str:
@@ -74,8 +74,10 @@ def judge(course: Course, trust: Trust) -> tuple[Confidence, tuple[str, ...]]:
     ratio = trust.upper_per_day / trust.wanted_per_day
     if ratio > _BOUNDS[0]:
         (medium if ratio <= _BOUNDS[1] else low).append(f"the rate may be {ratio:.0f} times the wanted one")
-    if trust.missing > _MISSING:
-        medium.append(f"{trust.missing:.0%} of the samples were bad")
+    if trust.covered < _COVERED:
+        medium.append(
+            f"good samples stood for {trust.covered:.0%} of the time (gaps, bad quality, or too short a hold)"
+        )
     confidence = Confidence.LOW if low else Confidence.MEDIUM if medium else Confidence.HIGH
     return confidence, (*low, *medium)
 
