@@ -3,6 +3,7 @@
 - Peaks over a threshold, generalised Pareto excesses, return levels: Coles, An Introduction to Statistical Modeling of
   Extreme Values (2001), chapter 4; dependence and clusters: chapter 5.
 - Where one cluster ends: Ferro and Segers, Inference for clusters of extreme values, J. R. Statist. Soc. B 65 (2003).
+- Values in steps: a geometric tail, its probability by Jeffreys' prior.
 - Fit by probability-weighted moments: Hosking and Wallis, Technometrics 29 (1987).
 """
 
@@ -15,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["HEAVIEST", "Tail", "cluster_starts", "fit_excesses", "poisson_upper", "resample"]
+__all__ = ["HEAVIEST", "Tail", "cluster_starts", "fit", "fit_excesses", "poisson_upper", "resample"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -38,6 +39,8 @@ class Tail:
     scale: Floats
     shape: Floats
     """0 to `HEAVIEST`: 0 is exponential. A bounded tail (below 0) is never believed: that errs towards fewer alarms."""
+    step: float = 0.0
+    """Values come in steps of this; 0: they do not."""
 
     def rate_at(self, limit: float) -> Floats:
         """Return alarms a day with the limit there, at or above the threshold."""
@@ -100,25 +103,63 @@ def fit_excesses(excess: Floats, weight: Floats) -> tuple[Floats, Floats]:
     return np.maximum(mean * (1.0 - shape), np.finfo(np.float64).tiny), shape
 
 
-def resample(peak: Floats, block_of_peak: Ints, alarms: Ints, threshold: float, days: float, draws: int) -> Tail:
+def fit_steps(excess: Floats, weight: Floats, step: float) -> tuple[Floats, Floats]:
+    """Count exceedances of values that come in steps: how many of the steps reached were gone beyond.
+
+    Args:
+        excess: m excesses over a threshold half a step below a value: half a step and whole ones.
+        weight: [..., m]: how often each counts.
+        step: The step.
+
+    Returns:
+        Times a step was gone beyond, and times it was not, [...].
+    """
+    steps = np.maximum(np.round(excess / step - 0.5), 0.0)
+    return (weight * steps).sum(axis=-1), weight.sum(axis=-1)
+
+
+def step_scale(beyond: Floats, step: float) -> Floats:
+    """Return the scale of the exponential tail that goes beyond each next step with the given probability."""
+    return np.asarray(step / -np.log(np.clip(beyond, 1e-12, 1.0 - 1e-9)))
+
+
+def fit(excess: Floats, step: float) -> tuple[Floats, Floats]:
+    """Return scale and shape of excesses, continuous or (``step`` > 0) in steps.
+
+    In steps the tail is geometric, with Jeffreys' estimate of going beyond a step: what never happened among N
+    clusters is not impossible, but at about 1 in 2 N.
+    """
+    ones = np.ones(len(excess))
+    if not step:
+        return fit_excesses(np.sort(excess), ones)
+    beyond, stopped = fit_steps(excess, ones, step)
+    return step_scale((beyond + 0.5) / (beyond + stopped + 1.0), step), np.zeros(())
+
+
+def resample(peak: Floats, block_of_peak: Ints, alarms: Ints, tail: Tail, days: float, draws: int) -> Tail:
     """Return tails of the series put together anew from its own blocks, so that what comes together stays together.
 
     Args:
         peak: m cluster peaks, above the threshold.
         block_of_peak: Block each lies in.
         alarms: [blocks]: alarms in each with the limit at the threshold.
-        threshold: The threshold.
+        tail: The tail fitted.
         days: Length of the series.
         draws: How many.
     """
-    blocks = len(alarms)
-    times = np.random.default_rng(_SEED).multinomial(blocks, np.full(blocks, 1.0 / blocks), size=draws)
+    blocks, random = len(alarms), np.random.default_rng(_SEED)
+    times = random.multinomial(blocks, np.full(blocks, 1.0 / blocks), size=draws)
     order = np.argsort(peak, kind="stable")
-    weight = times[:, block_of_peak[order]].astype(np.float64)
+    excess, weight = peak[order] - tail.threshold, times[:, block_of_peak[order]].astype(np.float64)
     kept = weight.sum(axis=1) > 1.0
     times, weight = times[kept], weight[kept]
-    scale, shape = fit_excesses(peak[order] - threshold, weight)
-    return Tail(threshold, (times @ alarms) / days, scale, shape)
+    if tail.step:
+        beyond, stopped = fit_steps(excess, weight, tail.step)
+        scale = step_scale(random.beta(beyond + 0.5, stopped + 0.5), tail.step)
+        shape = np.zeros(len(scale))
+    else:
+        scale, shape = fit_excesses(excess, weight)
+    return Tail(tail.threshold, (times @ alarms) / days, scale, shape, tail.step)
 
 
 def poisson_upper(count: int, level: float = 0.95) -> float:

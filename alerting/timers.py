@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.excursions import Course, raised, sustained_above, sustained_below
-from alerting.noise import below_step, deadband, outside_step
-from alerting.tails import Tail, cluster_starts, fit_excesses, resample
+from alerting.noise import below_step, deadband, outside_step, step_of
+from alerting.tails import Tail, cluster_starts, fit, resample
 
 __all__ = ["DAY_MS", "FEWEST_CLUSTERS", "Setting", "choose"]
 
@@ -86,7 +86,7 @@ class Setting:
 
         alarms = np.bincount(block(self.alarm_at), minlength=_BLOCKS)
         days = self.course.held_ms / DAY_MS
-        tails = resample(self.peak, block(self.peak_at), alarms, self.tail.threshold, days, _DRAWS)
+        tails = resample(self.peak, block(self.peak_at), alarms, self.tail, days, _DRAWS)
         return tails.rate_at(self.limit), tails.limit_for(wanted)
 
 
@@ -139,8 +139,8 @@ def _at_delay(course: Course, delay_ms: int, wanted: float, inside: float) -> Se
     below = sustained_below(course, off_delay_ms)
     alarm_at = raised(above, below, threshold, deadband(course.y, threshold))
     alarm_at = alarm_at if len(alarm_at) > len(peak) else peak_at
-    scale, shape = fit_excesses(np.sort(peak) - threshold, np.ones(len(peak)))
-    tail = Tail(threshold, np.asarray(len(alarm_at) / days), scale, shape)
+    step = step_of(course.y)
+    tail = Tail(threshold, np.asarray(len(alarm_at) / days), *fit(peak - threshold, step), step)
     limit = max(outside_step(course.y, float(tail.limit_for(wanted))), inside)
     return Setting(
         course=course,
