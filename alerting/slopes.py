@@ -7,22 +7,22 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from alerting.rules import SLOTS
 from alerting.segments import first_of_runs
+from alerting.windows import FEWEST
 
 __all__ = ["window_slopes"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_SLOTS: Final = 16
-_FEWEST: Final = 6
 _MINUTE_MS: Final = 60_000.0
 
 
 def window_slopes(time_ms: Ints, value: Floats, window_ms: int) -> Floats:
     """Return the least-squares slope over the window that ends at each sample.
 
-    A window has 16 slots (slot = floor(time / (window / 16))); the samples of a slot are one point, their mean time
+    A window has 16 slots (`alerting.rings`); the samples of a slot are one point, their mean time
     and mean value. A line needs 6 points that span half the window.
 
     Args:
@@ -35,7 +35,7 @@ def window_slopes(time_ms: Ints, value: Floats, window_ms: int) -> Floats:
     """
     if not len(time_ms):
         return np.empty(0)
-    slot = time_ms * _SLOTS // window_ms
+    slot = time_ms // max(1, -(-window_ms // SLOTS))
     opens = first_of_runs(slot)
     group, first = np.cumsum(opens) - 1, np.flatnonzero(opens)
     at = (time_ms - time_ms[0]) / _MINUTE_MS
@@ -45,7 +45,7 @@ def window_slopes(time_ms: Ints, value: Floats, window_ms: int) -> Floats:
     whole_at, whole_y, slot = own_at[last], own_y[last], slot[first]
 
     count, sum_at, sum_y, oldest = np.ones(len(at)), own_at.copy(), own_y.copy(), own_at.copy()
-    before = [_earlier(slot, group, back) for back in range(1, _SLOTS)]
+    before = [_earlier(slot, group, back) for back in range(1, SLOTS)]
     for where, which in before:
         count[where] += 1.0
         sum_at[where] += whole_at[which]
@@ -57,7 +57,7 @@ def window_slopes(time_ms: Ints, value: Floats, window_ms: int) -> Floats:
         off = whole_at[which] - mean_at[where]
         covariance[where] += off * (whole_y[which] - mean_y[where])
         variance[where] += off**2
-    formed = (count >= _FEWEST) & (own_at - oldest >= window_ms / 2 / _MINUTE_MS)
+    formed = (count >= FEWEST) & (own_at - oldest >= window_ms / 2 / _MINUTE_MS)
     return np.where(formed, covariance / np.where(formed, variance, 1.0), np.nan)
 
 
@@ -71,5 +71,5 @@ def _running_mean(values: Floats, first: Ints, group: Ints) -> Floats:
 def _earlier(slot: Ints, group: Ints, back: int) -> tuple[Ints, Ints]:
     """Find the samples whose window holds the slot ``back`` entries before their own, and which entry that is."""
     which = group - back
-    where = np.flatnonzero((which >= 0) & (slot[which] > slot[group] - _SLOTS))
+    where = np.flatnonzero((which >= 0) & (slot[np.maximum(which, 0)] > slot[group] - SLOTS))
     return where, which[where]

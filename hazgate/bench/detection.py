@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -10,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from hazgate.bench.detectors import Alarm, Detector, detectors
+from hazgate.bench.detectors import Alarm, Entry, detectors
 from hazgate.bench.labelled import Labelled, read_labelled
 
 __all__ = ["Score", "detect", "score", "totals"]
@@ -24,6 +25,8 @@ class Score:
 
     file: str
     detector: str
+    wanted_per_day: float | None
+    """False alarms a channel-day asked for, where one can ask."""
     channels: int
     normal_rows: int
     """Limits were learnt from these; alarms in them are `learnt_alarms`, not false ones."""
@@ -34,6 +37,8 @@ class Score:
     """From the begin of the window to the first alarm in it, for the detected."""
     first: tuple[str, ...]
     """Channel and condition of that alarm."""
+    by_chance: float
+    """Faults this one would be expected to hit if its alarms knew nothing: by its false alarms in this file alone."""
     false_alarms: int
     """Raised after the normal rows and outside every window."""
     channel_days: float
@@ -41,12 +46,12 @@ class Score:
     learnt_alarms: int
 
 
-def detect(data: Path, rate: float, say: Callable[[str], None]) -> dict[str, Any]:
+def detect(data: Path, rates: Sequence[float], say: Callable[[str], None]) -> dict[str, Any]:
     """Run every detector over every labelled file.
 
     Args:
         data: Holds ``skab/`` or ``nab/``.
-        rate: False alarms a day wanted of each channel.
+        rates: False alarms a day wanted of each channel, each tried.
         say: Told which file is read.
 
     Returns:
@@ -58,54 +63,56 @@ def detect(data: Path, rate: float, say: Callable[[str], None]) -> dict[str, Any
     scores = []
     for series in read_labelled(data):
         say(series.name)
-        scores += [score(series, name, detector) for name, detector in detectors(rate).items()]
-    return {
-        "wanted_false_alarms_per_channel_day": rate,
-        "totals": totals(scores),
-        "files": [asdict(one) for one in scores],
-    }
+        scores += [score(series, entry) for entry in detectors(rates)]
+    return {"totals": totals(scores), "files": [asdict(one) for one in scores]}
 
 
-def score(series: Labelled, name: str, detector: Detector) -> Score:
+def score(series: Labelled, entry: Entry) -> Score:
     """Compare the alarms of a detector with the labels. The windows are taken as they are, without tolerance."""
-    alarms = detector(series)
+    alarms = entry.run(series)
     learnt_until_ms = int(series.time_ms[series.normal_rows - 1])
     hits = [_first_within(alarms, begin, end) for begin, end in series.windows]
     found = [(hit, begin) for hit, (begin, _) in zip(hits, series.windows, strict=True) if hit is not None]
     outside = [alarm for alarm in alarms if not any(begin <= alarm.time_ms <= end for begin, end in series.windows)]
+    false_alarms = sum(alarm.time_ms > learnt_until_ms for alarm in outside)
+    outside_ms = _outside_ms(series, learnt_until_ms)
+    per_ms = false_alarms / max(outside_ms, 1)
     return Score(
         file=series.name,
-        detector=name,
+        detector=entry.name,
+        wanted_per_day=entry.wanted_per_day,
         channels=len(series.channels),
         normal_rows=series.normal_rows,
         faults=len(series.windows),
         detected=len(found),
         delays_s=tuple((hit.time_ms - begin) / 1000 for hit, begin in found),
         first=tuple(f"{hit.channel} {hit.condition}" for hit, _ in found),
-        false_alarms=sum(alarm.time_ms > learnt_until_ms for alarm in outside),
-        channel_days=_outside_ms(series, learnt_until_ms) / _DAY_MS * len(series.channels),
+        by_chance=sum(-math.expm1(-per_ms * (end - begin)) for begin, end in series.windows),
+        false_alarms=false_alarms,
+        channel_days=outside_ms / _DAY_MS * len(series.channels),
         learnt_alarms=sum(alarm.time_ms <= learnt_until_ms for alarm in outside),
     )
 
 
 def totals(scores: Sequence[Score]) -> list[dict[str, Any]]:
     """Add up by data set and detector."""
-    groups: dict[tuple[str, str], list[Score]] = {}
+    groups: dict[tuple[str, str, float | None], list[Score]] = {}
     for one in scores:
-        groups.setdefault((one.file.split("/")[0], one.detector), []).append(one)
-    return [_total(data_set, detector, group) for (data_set, detector), group in groups.items()]
+        groups.setdefault((one.file.split("/")[0], one.detector, one.wanted_per_day), []).append(one)
+    return [_total(group) for group in groups.values()]
 
 
-def _total(data_set: str, detector: str, group: Iterable[Score]) -> dict[str, Any]:
-    group = list(group)
+def _total(group: Sequence[Score]) -> dict[str, Any]:
     delays = [delay for one in group for delay in one.delays_s]
     days = sum(one.channel_days for one in group)
     false_alarms = sum(one.false_alarms for one in group)
     return {
-        "data": data_set,
-        "detector": detector,
+        "data": group[0].file.split("/")[0],
+        "detector": group[0].detector,
+        "wanted_per_channel_day": group[0].wanted_per_day,
         "faults": sum(one.faults for one in group),
         "detected": sum(one.detected for one in group),
+        "by_chance": round(sum(one.by_chance for one in group), 1),
         "median_delay_s": median(delays) if delays else None,
         "longest_delay_s": max(delays, default=None),
         "false_alarms": false_alarms,

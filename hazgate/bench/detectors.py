@@ -24,13 +24,14 @@ from config.units import Conversion
 from hazgate.bench.labelled import Labelled
 from hazgate.fragment import known_conditions, limits_of
 
-__all__ = ["Alarm", "Detector", "detectors"]
+__all__ = ["Alarm", "Detector", "Entry", "detectors"]
 
 _PIECE: Final = 4_096
 """Samples in one batch; what the engine decides does not depend on it."""
 _ROOM: Final = 10.0
 """The instrument range reaches so many times the recorded span beyond it: no reading is out of range."""
-_WINDOW_PERIODS: Final = 60
+_WINDOW_PERIODS: Final = 32
+"""Window of ROC+ and ROC-: the house default but for its floor of five minutes, which is most of SKAB's normal rows."""
 _SIGMAS: Final = 3.0
 _EWMA_WEIGHT, _EWMA_SIGMAS = 0.2, 3.0
 _CUSUM_SLACK, _CUSUM_BOUND = 0.5, 5.0
@@ -49,18 +50,32 @@ Detector = Callable[[Labelled], list[Alarm]]
 """Learns from the normal rows of a file and returns the alarms raised over the whole of it, in order of time."""
 
 
-def detectors(false_alarms_per_day: float) -> dict[str, Detector]:
-    """Return what is compared, by name.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing compared."""
+
+    name: str
+    wanted_per_day: float | None
+    """False alarms a channel-day the limits were suggested for; None where that cannot be asked for."""
+    run: Detector
+
+
+def detectors(rates: Sequence[float]) -> list[Entry]:
+    """Return what is compared.
 
     Args:
-        false_alarms_per_day: Wanted of each channel, for the suggested limits.
+        rates: False alarms a channel-day wanted, each tried, for the suggested limits.
     """
-    levels = tuple(name for name in known_conditions() if not name.startswith("ROC"))
-    found: dict[str, Detector] = {"suggested H/L": partial(_suggested, rate=false_alarms_per_day, conditions=levels)}
-    if levels != known_conditions():
-        everything = partial(_suggested, rate=false_alarms_per_day, conditions=known_conditions())
-        found["suggested H/L + ROC"] = everything
-    return found | {"3 sigma, no delay": _three_sigma, "EWMA": _ewma, "CUSUM": _cusum}
+    everything = known_conditions()
+    levels = tuple(name for name in everything if not name.startswith("ROC"))
+    sets = {"H L": levels} | ({"H L ROC": everything} if everything != levels else {})
+    suggested = [
+        Entry(f"suggested {name}", rate, partial(_suggested, rate=rate, conditions=conditions))
+        for rate in rates
+        for name, conditions in sets.items()
+    ]
+    charts = (("3 sigma", _three_sigma), ("EWMA", _ewma), ("CUSUM", _cusum))
+    return suggested + [Entry(name, None, run) for name, run in charts]
 
 
 def _suggested(series: Labelled, rate: float, conditions: Sequence[str]) -> list[Alarm]:
@@ -70,9 +85,8 @@ def _suggested(series: Labelled, rate: float, conditions: Sequence[str]) -> list
     limits: dict[str, Mapping[str, Any]] = {}
     for name, value in zip(series.channels, series.value, strict=True):
         tag = bare.tags[_tag(name)]
-        window_ms = int(getattr(tag, "window_ms", _WINDOW_PERIODS * series.period_ms))
         quality = np.zeros(series.normal_rows, np.uint8)
-        normal = Normal(series.time_ms[rows], value[rows], quality, tag.hold_ms, window_ms)
+        normal = Normal(series.time_ms[rows], value[rows], quality, tag.hold_ms, tag.window_ms)
         limits[name] = limits_of(suggest(normal, rate, conditions), tag, Conversion(Fraction(1)))
     return _run(series, _plant(series, limits))
 
@@ -162,6 +176,7 @@ def _plant(series: Labelled, limits: Mapping[str, Mapping[str, Any]]) -> Plant:
             "unit": "1",
             "range": [low - room, high + room],
             "period": f"{series.period_ms}ms",
+            "window": f"{_WINDOW_PERIODS * series.period_ms}ms",
             "edge": "bench",
             "limits": {"STALE": False} | dict(limits.get(name, {})),
         }

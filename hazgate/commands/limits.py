@@ -34,8 +34,6 @@ app = typer.Typer(help="由正常时段建议报警限。 What limits a normal p
 _MONTHLY = 1 / 30
 _OUTSIDE = "the limit lies outside the instrument's range: left out"
 _FOR_EVER_MS = 1 << 62
-_WINDOW_MS = 600_000
-"""Window of ROC+ and ROC- for a plant file that does not know windows yet."""
 
 
 @app.callback()
@@ -96,8 +94,7 @@ def _suggest_all(
     try:
         for name, samples in track(series.items(), "suggesting", console=console, disable=not console.is_terminal):
             tag = plant.tags[name]
-            window_ms = int(getattr(tag, "window_ms", _WINDOW_MS))
-            normal = Normal(samples.time_ms, samples.value, samples.quality, tag.hold_ms, window_ms)
+            normal = Normal(samples.time_ms, samples.value, samples.quality, tag.hold_ms, tag.window_ms)
             found[name] = suggest(normal, rate, conditions)
     except SeriesError as error:
         wrong_use(str(error))
