@@ -38,7 +38,7 @@ def window_slopes(time_ms: Ints, value: Floats, window_ms: int) -> Floats:
     slot = time_ms // max(1, -(-window_ms // SLOTS))
     opens = first_of_runs(slot)
     group, first = np.cumsum(opens) - 1, np.flatnonzero(opens)
-    at = (time_ms - time_ms[0]) / _MINUTE_MS
+    at = (time_ms - time_ms[0]).astype(np.float64)  # milliseconds are whole: spans compare exactly
     y = value - np.median(value)  # the smaller the numbers, the more of a sum's digits are left
     own_at, own_y = _running_mean(at, first, group), _running_mean(y, first, group)
     last = np.append(first[1:], len(slot)) - 1
@@ -57,8 +57,8 @@ def window_slopes(time_ms: Ints, value: Floats, window_ms: int) -> Floats:
         off = whole_at[which] - mean_at[where]
         covariance[where] += off * (whole_y[which] - mean_y[where])
         variance[where] += off**2
-    formed = (count >= FEWEST) & (own_at - oldest >= window_ms / 2 / _MINUTE_MS)
-    return np.where(formed, covariance / np.where(formed, variance, 1.0), np.nan)
+    formed = (count >= FEWEST) & (own_at - oldest >= window_ms / 2)
+    return np.where(formed, covariance / np.where(formed, variance, 1.0) * _MINUTE_MS, np.nan)
 
 
 def _running_mean(values: Floats, first: Ints, group: Ints) -> Floats:

@@ -34,7 +34,7 @@ _LOW: Final = ("L", "ROC-")
 _ROC_WAITS: Final = 1 / 4
 """Longest on-delay of a rate of change, in windows: the window is a delay already."""
 _SURE: Final = 0.95
-_DRAWN: Final = 0.975
+_DRAWN: Final = 0.99
 """Quantile of the resampled rates taken for the 95 % bound: resampling 60 clusters shows too little of the spread."""
 
 

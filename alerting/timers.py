@@ -108,10 +108,11 @@ def choose(course: Course, wanted: float, longest_ms: float = math.inf) -> Setti
         if delay_ms > longest_ms:
             break
         setting = _at_delay(course, delay_ms, wanted, inside)
-        if setting is not None:
-            settings.append(setting)
-            if setting.limit <= inside:
-                break
+        if setting is None:
+            break  # a longer one lets even less through
+        settings.append(setting)
+        if setting.limit <= inside:
+            break
     nearest = min((one.limit - middle for one in settings), default=0.0)
     return next((one for one in settings if one.limit - middle <= _WORTH * nearest), None)
 
