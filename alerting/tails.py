@@ -25,6 +25,8 @@ HEAVIEST: Final = 0.5
 """Largest shape believed; a heavier tail is no sensor noise, and moments do not fit it."""
 _BISECTIONS: Final = 60
 _SEED: Final = 182
+_NARROWEST: Final = 1e-12
+"""Scale of a tail of which a draw took nothing but the threshold itself, as a part of the greatest excess."""
 _CLOSE: Final = 2.0
 """Exceedances never farther apart than this leave Ferro and Segers' second estimator without a number."""
 
@@ -100,7 +102,7 @@ def fit_excesses(excess: Floats, weight: Floats) -> tuple[Floats, Floats]:
     spread = mean - 2.0 * moment
     usual = spread > 1e-9 * mean
     shape = np.where(usual, 2.0 - mean / np.where(usual, spread, 1.0), 0.0).clip(0.0, HEAVIEST)
-    return np.maximum(mean * (1.0 - shape), np.finfo(np.float64).tiny), shape
+    return np.maximum(mean * (1.0 - shape), _NARROWEST * max(float(excess[-1]), _NARROWEST)), shape
 
 
 def fit_steps(excess: Floats, weight: Floats, step: float) -> tuple[Floats, Floats]:

@@ -41,6 +41,8 @@ class Score:
     """Faults this one would be expected to hit if its alarms knew nothing: by its false alarms in this file alone."""
     false_alarms: int
     """Raised after the normal rows and outside every window."""
+    false_after_fault: int
+    """Those of them after a fault had begun: what it left behind, or going back to normal."""
     channel_days: float
     """Time after the normal rows and outside the windows, times channels."""
     learnt_alarms: int
@@ -75,6 +77,7 @@ def score(series: Labelled, entry: Entry) -> Score:
     found = [(hit, begin) for hit, (begin, _) in zip(hits, series.windows, strict=True) if hit is not None]
     outside = [alarm for alarm in alarms if not any(begin <= alarm.time_ms <= end for begin, end in series.windows)]
     false_alarms = sum(alarm.time_ms > learnt_until_ms for alarm in outside)
+    first_ms = series.windows[0][0] if series.windows else math.inf
     outside_ms = _outside_ms(series, learnt_until_ms)
     per_ms = false_alarms / max(outside_ms, 1)
     return Score(
@@ -89,6 +92,7 @@ def score(series: Labelled, entry: Entry) -> Score:
         first=tuple(f"{hit.channel} {hit.condition}" for hit, _ in found),
         by_chance=sum(-math.expm1(-per_ms * (end - begin)) for begin, end in series.windows),
         false_alarms=false_alarms,
+        false_after_fault=sum(alarm.time_ms > first_ms for alarm in outside),
         channel_days=outside_ms / _DAY_MS * len(series.channels),
         learnt_alarms=sum(alarm.time_ms <= learnt_until_ms for alarm in outside),
     )
@@ -116,6 +120,7 @@ def _total(group: Sequence[Score]) -> dict[str, Any]:
         "median_delay_s": median(delays) if delays else None,
         "longest_delay_s": max(delays, default=None),
         "false_alarms": false_alarms,
+        "false_after_fault": sum(one.false_after_fault for one in group),
         "channel_days": round(days, 3),
         "false_alarms_per_channel_day": round(false_alarms / days, 3) if days else None,
         "files_without_false_alarm": sum(not one.false_alarms for one in group),

@@ -83,3 +83,10 @@ def test_bursts_are_clusters() -> None:
 @pytest.mark.parametrize("count", [0, 1, 2, 50])
 def test_an_unbroken_run_is_one_cluster(count: int) -> None:
     assert len(cluster_starts(np.arange(10, 10 + count))) == min(count, 1)
+
+
+def test_a_draw_of_nothing_but_the_threshold_is_a_narrow_tail_not_a_division_by_zero() -> None:
+    scale, shape = fit_excesses(np.array([0.0, 0.0, 3.0]), np.array([[1.0, 2.0, 0.0]]))
+    tail = Tail(1.0, np.array([5.0]), scale, shape)
+    assert tail.rate_at(2.0).tolist() == [0.0]
+    assert tail.rate_at(1.0).tolist() == [5.0]

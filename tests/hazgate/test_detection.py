@@ -82,7 +82,7 @@ def test_alarms_are_counted_by_where_they_lie() -> None:
     alarms = [Alarm(at * 1_000, "A", "H") for at in (5, 30, 49, 53, 55, 60, 99)]
     one = score(series, Entry("told", None, lambda _: alarms))
     assert (one.faults, one.detected, one.delays_s, one.first) == (2, 1, (3.0,), ("A H",))
-    assert (one.learnt_alarms, one.false_alarms) == (1, 4)
+    assert (one.learnt_alarms, one.false_alarms, one.false_after_fault) == (1, 4, 2)
     outside_s = 80 - 20
     assert one.channel_days * 86_400 == pytest.approx(2 * outside_s)
     assert one.by_chance == pytest.approx(2 * (1 - np.exp(-4 / outside_s * 9)))
