@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -46,6 +47,8 @@ class Score:
     channel_days: float
     """Time after the normal rows and outside the windows, times channels."""
     learnt_alarms: int
+    confidence: Mapping[str, int]
+    """How sure `suggest` said to be of how many settings."""
 
 
 def detect(data: Path, rates: Sequence[float], say: Callable[[str], None]) -> dict[str, Any]:
@@ -71,7 +74,8 @@ def detect(data: Path, rates: Sequence[float], say: Callable[[str], None]) -> di
 
 def score(series: Labelled, entry: Entry) -> Score:
     """Compare the alarms of a detector with the labels. The windows are taken as they are, without tolerance."""
-    alarms = entry.run(series)
+    outcome = entry.run(series)
+    alarms = outcome.alarms
     learnt_until_ms = int(series.time_ms[series.normal_rows - 1])
     hits = [_first_within(alarms, begin, end) for begin, end in series.windows]
     found = [(hit, begin) for hit, (begin, _) in zip(hits, series.windows, strict=True) if hit is not None]
@@ -95,6 +99,7 @@ def score(series: Labelled, entry: Entry) -> Score:
         false_after_fault=sum(alarm.time_ms > first_ms for alarm in outside),
         channel_days=outside_ms / _DAY_MS * len(series.channels),
         learnt_alarms=sum(alarm.time_ms <= learnt_until_ms for alarm in outside),
+        confidence=outcome.confidence,
     )
 
 
@@ -123,6 +128,7 @@ def _total(group: Sequence[Score]) -> dict[str, Any]:
         "false_after_fault": sum(one.false_after_fault for one in group),
         "channel_days": round(days, 3),
         "false_alarms_per_channel_day": round(false_alarms / days, 3) if days else None,
+        "confidence": dict(sum((Counter(one.confidence) for one in group), Counter[str]())),
         "files_without_false_alarm": sum(not one.false_alarms for one in group),
         "files": len(group),
     }

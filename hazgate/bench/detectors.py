@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from typing import Any, Final
@@ -24,7 +25,7 @@ from config.units import Conversion
 from hazgate.bench.labelled import Labelled
 from hazgate.fragment import known_conditions, limits_of
 
-__all__ = ["Alarm", "Detector", "Entry", "detectors"]
+__all__ = ["Alarm", "Detector", "Entry", "Outcome", "detectors"]
 
 _PIECE: Final = 4_096
 """Samples in one batch; what the engine decides does not depend on it."""
@@ -46,8 +47,18 @@ class Alarm:
     condition: str
 
 
-Detector = Callable[[Labelled], list[Alarm]]
-"""Learns from the normal rows of a file and returns the alarms raised over the whole of it, in order of time."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a detector did on one file."""
+
+    alarms: Sequence[Alarm]
+    """Raised over the whole file, in order of time."""
+    confidence: Mapping[str, int] = field(default_factory=dict)
+    """How sure it said to be of how many settings, where it says so."""
+
+
+Detector = Callable[[Labelled], Outcome]
+"""Learns from the normal rows of a file and runs over the whole of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,30 +89,33 @@ def detectors(rates: Sequence[float]) -> list[Entry]:
     return suggested + [Entry(name, None, run) for name, run in charts]
 
 
-def _suggested(series: Labelled, rate: float, conditions: Sequence[str]) -> list[Alarm]:
+def _suggested(series: Labelled, rate: float, conditions: Sequence[str]) -> Outcome:
     """Suggest limits from the normal rows, write them into a plant file, run it."""
     bare = _plant(series, {})
     rows = slice(0, series.normal_rows)
     limits: dict[str, Mapping[str, Any]] = {}
+    sure: Counter[str] = Counter()
     for name, value in zip(series.channels, series.value, strict=True):
         tag = bare.tags[_tag(name)]
         quality = np.zeros(series.normal_rows, np.uint8)
         normal = Normal(series.time_ms[rows], value[rows], quality, tag.hold_ms, tag.window_ms)
-        limits[name] = limits_of(suggest(normal, rate, conditions), tag, Conversion(Fraction(1)))
-    return _run(series, _plant(series, limits))
+        found = suggest(normal, rate, conditions)
+        limits[name] = limits_of(found, tag, Conversion(Fraction(1)))
+        sure.update(str(one.confidence) for one in found)
+    return Outcome(_run(series, _plant(series, limits)), dict(sure))
 
 
-def _three_sigma(series: Labelled) -> list[Alarm]:
+def _three_sigma(series: Labelled) -> Outcome:
     """Put H and L three standard deviations from the mean, without deadband or delay."""
     limits = {}
     for name, (mean, deviation) in zip(series.channels, _moments(series), strict=True):
         plain = {"deadband": 0.0, "on_delay": "0s", "off_delay": "0s"}
         high, low = mean + _SIGMAS * deviation, mean - _SIGMAS * deviation
         limits[name] = {"H": {"limit": float(high), **plain}, "L": {"limit": float(low), **plain}}
-    return _run(series, _plant(series, {name: one for name, one in limits.items() if one["H"] != one["L"]}))
+    return Outcome(_run(series, _plant(series, {name: one for name, one in limits.items() if one["H"] != one["L"]})))
 
 
-def _ewma(series: Labelled) -> list[Alarm]:
+def _ewma(series: Labelled) -> Outcome:
     """Chart an exponentially weighted mean (Roberts 1959; weight 0.2, three sigma)."""
     bound = _EWMA_SIGMAS * math.sqrt(_EWMA_WEIGHT / (2.0 - _EWMA_WEIGHT))
 
@@ -115,7 +129,7 @@ def _ewma(series: Labelled) -> list[Alarm]:
     return _charted(series, "EWMA", out)
 
 
-def _cusum(series: Labelled) -> list[Alarm]:
+def _cusum(series: Labelled) -> Outcome:
     """Chart sums of what is beyond half a sigma, both ways (Page 1954; slack 0.5, bound 5); an alarm starts anew."""
 
     def out(z: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -130,7 +144,7 @@ def _cusum(series: Labelled) -> list[Alarm]:
     return _charted(series, "CUSUM", out)
 
 
-def _charted(series: Labelled, name: str, out: Callable[[NDArray[np.float64]], NDArray[np.bool_]]) -> list[Alarm]:
+def _charted(series: Labelled, name: str, out: Callable[[NDArray[np.float64]], NDArray[np.bool_]]) -> Outcome:
     """Run a chart over the standardised channels; an alarm is a row that is out after one that was not."""
     alarms = []
     for channel, value, (mean, deviation) in zip(series.channels, series.value, _moments(series), strict=True):
@@ -139,7 +153,7 @@ def _charted(series: Labelled, name: str, out: Callable[[NDArray[np.float64]], N
             is_out = out((value[there] - mean) / deviation)
             begins = there[is_out & ~np.concatenate(([False], is_out[:-1]))]
             alarms += [Alarm(int(series.time_ms[at]), channel, name) for at in begins]
-    return sorted(alarms)
+    return Outcome(sorted(alarms))
 
 
 def _moments(series: Labelled) -> list[tuple[float, float]]:

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hazgate.bench.detection import detect, score
-from hazgate.bench.detectors import Alarm, Entry, detectors
+from hazgate.bench.detectors import Alarm, Entry, Outcome, detectors
 from hazgate.bench.labelled import Labelled, read_labelled
 from hazgate.bench.pipeline import BenchError
 from hazgate.commands import bench
@@ -67,12 +67,14 @@ def test_plain_faults_are_found_at_once_and_nothing_else_is(data: Path) -> None:
     assert sum(one["false_alarms"] for one in suggested) <= 2
     totals = {(one["data"], one["detector"]): one for one in found["totals"]}
     assert totals["skab", "suggested H L"]["detected"] == 1
+    assert sum(totals["skab", "suggested H L"]["confidence"].values()) == 2 * 2 * 2, "files, channels, conditions"
+    assert totals["skab", "3 sigma"]["confidence"] == {}
     assert {"3 sigma", "EWMA", "CUSUM"} <= {name for _, name in totals}
 
 
 def test_three_sigma_limits_cry_more_often(data: Path) -> None:
     series = read_labelled(data)[0]
-    counts = {entry.name: len(entry.run(series)) for entry in detectors([1.0])}
+    counts = {entry.name: len(entry.run(series).alarms) for entry in detectors([1.0])}
     assert counts["3 sigma"] > counts["suggested H L"]
 
 
@@ -80,7 +82,7 @@ def test_alarms_are_counted_by_where_they_lie() -> None:
     times = np.arange(100, dtype=np.int64) * 1_000
     series = Labelled("x/y.csv", times, ("A", "B"), np.zeros((2, 100)), ((50_000, 59_000), (70_000, 79_000)), 20)
     alarms = [Alarm(at * 1_000, "A", "H") for at in (5, 30, 49, 53, 55, 60, 99)]
-    one = score(series, Entry("told", None, lambda _: alarms))
+    one = score(series, Entry("told", None, lambda _: Outcome(alarms)))
     assert (one.faults, one.detected, one.delays_s, one.first) == (2, 1, (3.0,), ("A H",))
     assert (one.learnt_alarms, one.false_alarms, one.false_after_fault) == (1, 4, 2)
     outside_s = 80 - 20
