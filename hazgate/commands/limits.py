@@ -25,7 +25,7 @@ from hazgate.arguments import PlantFile, read_plant, wrong_use
 from hazgate.fragment import known_conditions, limits_of, outside_range, unit_of
 from hazgate.recorded import RecordedError, Samples, read_history, read_recording
 from simulators.errors import ReplayError
-from simulators.replay import Replay, open_replay, shipped_maps
+from simulators.replay import open_replay, shipped_maps
 
 __all__ = ["app"]
 
@@ -65,21 +65,16 @@ def suggest_command(  # noqa: PLR0917 - typer passes options by name
     if as_json and as_yaml:
         wrong_use("give either --json or --yaml")
     names = _conditions(conditions)
-    from_ms, to_ms = _moment_ms("--from", from_, 0), _moment_ms("--to", to, _FOR_EVER_MS)
+    span_ms = _moment_ms("--from", from_, 0), _moment_ms("--to", to, _FOR_EVER_MS)
     wanted = [name.strip() for name in tags.split(",") if name.strip()]
     if csv is not None:
-        replay = _open(csv, map_)
-        of, series = replay.plant, _read_recording(replay, from_ms, to_ms)
+        of, series = _of_recording(csv, map_, wanted, span_ms)
     else:
-        of = read_plant(plant)
-        _check_tags(wanted, of)
-        series = _read_history(data_dir or Path(), wanted or list(of.tags), from_ms, to_ms)
-    _check_tags(wanted, of)
+        of, series = _of_history(data_dir or Path(), plant, wanted, span_ms)
     missing = [name for name in wanted if name not in series]
     if missing or not series:
         wrong_use(f"no samples of {', '.join(missing) or 'any tag'} in that time")
-    chosen = {name: series[name] for name in wanted or series}
-    found = _suggest_all(chosen, of, false_alarms_per_day, names)
+    found = _suggest_all({name: series[name] for name in wanted or series}, of, false_alarms_per_day, names)
     _tell(found, of, as_json=as_json, as_yaml=as_yaml)
     if not any(math.isfinite(one.limit) for per_tag in found.values() for one in per_tag):
         raise typer.Exit(1)
@@ -182,8 +177,10 @@ def _plain(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _open(csv: Path, map_name: str) -> Replay:
-    """Open a recording; every problem of it is printed with file and line, then exit 2."""
+def _of_recording(
+    csv: Path, map_name: str, wanted: Sequence[str], span_ms: tuple[int, int]
+) -> tuple[Plant, dict[str, Samples]]:
+    """Read a recording; every problem of it is printed with file and line, then exit 2."""
     if not map_name:
         wrong_use("--csv needs --map: a YAML file that says what its columns are, or `skab`, `nab`")
     map_file = shipped_maps().get(map_name, Path(map_name))
@@ -191,23 +188,23 @@ def _open(csv: Path, map_name: str) -> Replay:
         if not path.is_file():
             wrong_use(f"{what} {path}: not found")
     try:
-        return open_replay(csv, map_file)
+        replay = open_replay(csv, map_file)
+        _check_tags(wanted, replay.plant)
+        return replay.plant, read_recording(replay, *span_ms)
     except (ReplayError, PlantError) as error:
         for problem in error.problems:
             typer.echo(str(problem), err=True)
         raise typer.Exit(2) from error
 
 
-def _read_recording(replay: Replay, from_ms: int, to_ms: int) -> dict[str, Samples]:
+def _of_history(
+    data_dir: Path, plant_file: str, wanted: Sequence[str], span_ms: tuple[int, int]
+) -> tuple[Plant, dict[str, Samples]]:
+    """Read the history of a stopped gateway; what is in the way is told, then exit 1."""
+    plant = read_plant(plant_file)
+    _check_tags(wanted, plant)
     try:
-        return read_recording(replay, from_ms, to_ms)
-    except ReplayError as error:
-        wrong_use(str(error))
-
-
-def _read_history(data_dir: Path, tags: Sequence[str], from_ms: int, to_ms: int) -> dict[str, Samples]:
-    try:
-        return read_history(data_dir, tags, from_ms, to_ms)
+        return plant, read_history(data_dir, wanted or list(plant.tags), *span_ms)
     except RecordedError as error:
         typer.echo(f"hazgate: {error}", err=True)
         raise typer.Exit(1) from error
