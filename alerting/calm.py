@@ -67,6 +67,7 @@ class Calm:
         reach = np.where(on[FORECAST], rules.limit[FORECAST], np.nan)
         with np.errstate(divide="ignore", invalid="ignore"):
             self._reach = np.where(np.isnan(reach), -1.0, _STEEPEST * reach / span_min)
+        self._number = np.full(rules.count, NOBODY)  # scratch, all NOBODY between calls
         self._least, self._most = np.empty(rules.count), np.empty(rules.count)  # scratch
         self._first, self._dependents = _dependents(rules, self._compared)
 
@@ -92,9 +93,10 @@ class Calm:
             samples: All evaluated samples, sorted by tag.
             rows: m tags, each once, rising.
         """
-        of = np.searchsorted(rows, samples.row)
-        of[of == len(rows)] = 0
-        at = np.flatnonzero(rows.take(of) == samples.row)
+        self._number[rows] = np.arange(len(rows))
+        of = self._number.take(samples.row)
+        self._number[rows] = NOBODY
+        at = np.flatnonzero(of != NOBODY)
         own, of = samples.take(at), of.take(at)
         limit_low, limit_high = self._rules.calm_low.take(own.row), self._rules.calm_high.take(own.row)
         loud = is_bad(own.quality) | ~((own.value > limit_low) & (own.value < limit_high))
@@ -110,7 +112,7 @@ class Calm:
         sample = Slotted.of(self._rules, samples, np.ones(len(samples), np.bool_))
         if not len(sample):
             return sample.row
-        span = spans(state.rings, sample)
+        span = spans(self._rules, state.rings, sample)
         row = span.row
         quantum, base = self._rules.quantum.take(row), self._rules.range_low.take(row)
         low, high = base + (span.low - 2) * quantum, base + (span.high + 2) * quantum

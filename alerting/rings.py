@@ -16,7 +16,7 @@ from alerting.rules import NOBODY, QUANTA, SLOTS, Rules
 from alerting.samples import Samples
 from alerting.segments import first_of_runs
 
-__all__ = ["CELL", "EMPTY", "Rings", "Slotted", "accumulate"]
+__all__ = ["CELL", "EMPTY", "Groups", "Rings", "Slotted", "accumulate", "summed"]
 
 Ints = NDArray[np.int64]
 
@@ -117,7 +117,7 @@ def accumulate(rings: Rings, sample: Slotted, *, distinct: bool) -> None:
     """
     if not len(sample):
         return
-    group = _one_each(sample) if distinct else _summed(sample)
+    group = _one_each(sample) if distinct else summed(sample)
     begins: slice | Ints = slice(None)
     ends: slice | Ints = slice(None)
     if not distinct:
@@ -139,23 +139,25 @@ def accumulate(rings: Rings, sample: Slotted, *, distinct: bool) -> None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Groups:
-    """Samples summed up by ring and slot, in that order."""
+class Groups:
+    """Samples summed up by ring and slot, in that order. All arrays have the same length."""
 
     ring: Ints
     slot: Ints
     cell: NDArray[np.void]
+    """Of `CELL`."""
 
 
-def _one_each(sample: Slotted) -> _Groups:
+def _one_each(sample: Slotted) -> Groups:
     cell = np.zeros(len(sample), CELL)
     cell["count"] = 1
     cell["low"] = cell["high"] = cell["sum"] = sample.quanta
     cell["ms"] = sample.ms
-    return _Groups(sample.ring, sample.slot, cell)
+    return Groups(sample.ring, sample.slot, cell)
 
 
-def _summed(sample: Slotted) -> _Groups:
+def summed(sample: Slotted) -> Groups:
+    """Sum up what falls into one slot; samples sorted by tag, in order of time within a tag."""
     first = np.flatnonzero(first_of_runs(sample.ring) | first_of_runs(sample.slot))
     cell = np.zeros(len(first), CELL)
     cell["count"] = np.diff(np.append(first, len(sample)))
@@ -163,7 +165,7 @@ def _summed(sample: Slotted) -> _Groups:
     cell["high"] = np.maximum.reduceat(sample.quanta, first)
     cell["ms"] = np.add.reduceat(sample.ms, first)
     cell["sum"] = np.add.reduceat(sample.quanta, first)
-    return _Groups(sample.ring.take(first), sample.slot.take(first), cell)
+    return Groups(sample.ring.take(first), sample.slot.take(first), cell)
 
 
 def _add(cell: NDArray[np.void], at: slice | Ints, others: NDArray[np.void], where: NDArray[np.bool_]) -> None:
@@ -174,7 +176,7 @@ def _add(cell: NDArray[np.void], at: slice | Ints, others: NDArray[np.void], whe
     cell["high"][at] = np.maximum(cell["high"][at], np.where(where, others["high"], -_LARGEST))
 
 
-def _close(rings: Rings, group: _Groups, newest: Ints) -> None:
+def _close(rings: Rings, group: Groups, newest: Ints) -> None:
     """Store the slots of a backlog that are over and still in the window."""
     begins = first_of_runs(group.ring)
     is_over = np.append(~begins[1:], False)

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from alerting.rings import Rings, Slotted
+from alerting.rings import Groups, Rings, Slotted, summed
 from alerting.rules import SLOTS, Rules
 from alerting.segments import first_of_runs
 
@@ -140,21 +140,22 @@ class Spans:
     """Greatest less least value of the fifteen before it alone; negative when they are empty."""
 
 
-def spans(rings: Rings, sample: Slotted) -> Spans:
+def spans(rules: Rules, rings: Rings, sample: Slotted) -> Spans:
     """Return between which values the windows lie while samples fall into their slots.
 
     Args:
+        rules: The rules in force.
         rings: The windows before these samples.
         sample: Good samples, sorted by tag, in order of time within a tag; at least one.
     """
-    _, closed, entry = _lay_out(rings, sample)
-    own, first = np.unique(entry, return_index=True)
-    whole = closed.take(own - np.arange(SLOTS)[:, None])
+    group = summed(sample)
+    closed, entry, _ = _closed(rings, group)
+    whole = closed.take(entry - np.arange(SLOTS)[:, None])
     used = (whole.count > 0) & (whole.slot > whole.slot[0] - SLOTS)
     low = np.where(used, whole.low, np.int64(1) << _SHIFT)
     high = np.where(used, whole.high, -(np.int64(1) << _SHIFT))
     before = high[1:].max(axis=0) - low[1:].min(axis=0)
-    return Spans(sample.row.take(first), low.min(axis=0), high.max(axis=0), before)
+    return Spans(rules.ringed.take(group.ring), low.min(axis=0), high.max(axis=0), before)
 
 
 def _pieces(count: int) -> Iterator[slice]:
@@ -166,33 +167,42 @@ def _lay_out(rings: Rings, sample: Slotted) -> tuple[_Sums, _Sums, Ints]:
     """Sum the samples up.
 
     Returns:
-        For each sample the sums of its slot up to and with it; the sums of whole slots, those carried in and those of
-        these samples one after the other for each tag; and the position of each sample's own slot among them.
+        For each sample the sums of its slot up to and with it; the sums of whole slots, see `_closed`; and the position
+        of each sample's own slot among them.
     """
-    begins = first_of_runs(sample.ring)
-    opens = begins | first_of_runs(sample.slot)
-    tag = np.cumsum(begins) - 1
+    opens = first_of_runs(sample.ring) | first_of_runs(sample.slot)
     group = np.cumsum(opens) - 1
-    first, first_of_tag = np.flatnonzero(opens), np.flatnonzero(begins)
-    ring = sample.ring.take(first_of_tag)
-    cells = rings.latest(ring)[::-1]
+    closed, entry, carried = _closed(rings, summed(sample))
+    own = _running(sample, group, np.flatnonzero(opens))
+    at = np.flatnonzero((carried >= 0).take(group))
+    _go_on(own, at, _Sums.of(own.slot.take(at), rings.open.take(carried.take(group.take(at)))))
+    return own, closed, entry.take(group)
+
+
+def _closed(rings: Rings, group: Groups) -> tuple[_Sums, Ints, Ints]:
+    """Line up the slots of each tag: the sixteen carried in, then those of its samples.
+
+    Returns:
+        The slots, tag after tag; the position of each group among them; and of each group the ring whose latest slot
+        it goes on with, else -1.
+    """
+    begins = first_of_runs(group.ring)
+    tag, first = np.cumsum(begins) - 1, np.flatnonzero(begins)
+    ring = group.ring.take(first)
     slots = rings.slot.take(ring) - np.arange(SLOTS - 1, -1, -1)[:, None]
-    carried = _Sums.of(slots, cells)
+    goes_on = group.slot.take(first) == slots[-1]
+    carried = np.full(len(begins), -1, np.int64)
+    carried[first[goes_on]] = ring[goes_on]
 
-    own = _running(sample, group, first)
-    goes_on = (sample.slot.take(first_of_tag) == slots[-1]) & (carried.count[-1] > 0)
-    _go_on(own, carried, goes_on.take(tag) & (group == group.take(first_of_tag).take(tag)), tag)
-
-    closes = np.append(first[1:], len(sample)) - 1
-    group_of_tag = group.take(first_of_tag)
-    base = np.arange(len(ring)) * SLOTS + group_of_tag
-    entry_of_group = (base + SLOTS - goes_on - group_of_tag).take(tag.take(first)) + np.arange(len(first))
-    total = len(ring) * SLOTS + len(first)
-    closed = _Sums(*(np.zeros(total, np.int64) for _ in _Sums.__slots__))
-    places = (base + np.arange(SLOTS)[:, None]).reshape(-1)
-    closed.put(places, _Sums(*(getattr(carried, name).reshape(-1) for name in _Sums.__slots__)))
-    closed.put(entry_of_group, own.take(closes))
-    return own, closed, entry_of_group.take(group)
+    sums = _Sums.of(group.slot, group.cell)
+    _go_on(sums, first[goes_on], _Sums.of(slots[-1][goes_on], rings.open.take(ring[goes_on])))
+    base = np.arange(len(ring)) * SLOTS + first
+    entry = (base + SLOTS - goes_on - first).take(tag) + np.arange(len(begins))
+    closed = _Sums(*(np.zeros(len(ring) * SLOTS + len(begins), np.int64) for _ in _Sums.__slots__))
+    before = _Sums.of(slots.reshape(-1), rings.latest(ring)[::-1].reshape(-1))
+    closed.put((base + np.arange(SLOTS)[:, None]).reshape(-1), before)
+    closed.put(entry, sums)
+    return closed, entry, carried
 
 
 def _running(sample: Slotted, group: Ints, first: Ints) -> _Sums:
@@ -214,15 +224,12 @@ def _running(sample: Slotted, group: Ints, first: Ints) -> _Sums:
     )
 
 
-def _go_on(own: _Sums, carried: _Sums, where: Bools, tag: Ints) -> None:
-    """Add to the first slot of a tag what it held before."""
-    at = np.flatnonzero(where)
-    which = tag.take(at)
-    own.count[at] += carried.count[-1].take(which)
-    own.low[at] = np.minimum(own.low[at], carried.low[-1].take(which))
-    own.high[at] = np.maximum(own.high[at], carried.high[-1].take(which))
-    own.ms[at] += carried.ms[-1].take(which)
-    own.sum[at] += carried.sum[-1].take(which)
+def _go_on(sums: _Sums, at: Ints, before: _Sums) -> None:
+    """Add to the sums ``at`` what their slots held before."""
+    for name in ("count", "ms", "sum"):
+        getattr(sums, name)[at] += getattr(before, name)
+    sums.low[at] = np.minimum(sums.low.take(at), before.low)
+    sums.high[at] = np.maximum(sums.high.take(at), before.high)
 
 
 def _look(rules: Rules, row: Ints, time_ms: Ints, sums: tuple[_Sums, _Sums], position: Ints, entry: Ints) -> Looks:
