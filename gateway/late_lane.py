@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import numpy as np
 import structlog
 
-from alerting.batch import Batch, Disposition
+from alerting.batch import Disposition
 from alerting.retrospect import Alarms, Known, evaluate_in_order, lead_ms, missed, tail_ms
-from alerting.rules import Rules, compile_rules
+from alerting.rules import Rules
 from config.clock import Clock
 from config.plant.model import CONDITIONS, Condition, Plant
+from gateway.alone import batches_of, rules_of
 from gateway.errors import HistoryError, RecordsError
-from gateway.history.port import HistoryReader, HistoryRows, LogEntry, LogReader
+from gateway.history.port import HistoryReader, LogEntry, LogReader
 
 __all__ = ["FOLLOWER", "Findings", "LateLane", "Recorded"]
 
@@ -33,8 +34,6 @@ _QUIET_MS = 2_000
 _LONGEST_MS = 30_000
 """A tag that goes on receiving late samples is evaluated meanwhile."""
 _READ_SAMPLES = 100_000
-_SLICE_PERIODS = 50_000
-_SLICE_SAMPLES = 1_000_000
 _PAUSE_S = 0.5
 _RETRY_S = 5.0
 _FOREVER_MS: Final = int(np.iinfo(np.int64).max)
@@ -204,31 +203,16 @@ class LateLane:
         rules = self._rules_of(name)
         from_ms = max(0, span.from_ms - lead_ms(rules, 0))
         to_ms = span.to_ms + tail_ms(rules, 0) + 1
-        found = evaluate_in_order(rules, self._batches(rules, from_ms, to_ms), to_ms)
+        numbers = tuple(self._recorded.tag_id(one) for one in rules.names)
+        batches = batches_of(self._history, numbers, self._plant.tags[name].period_ms, (from_ms, to_ms))
+        found = evaluate_in_order(rules, batches, to_ms)
         own = found.take(found.tag == 0)
         known = self._recorded.alarms_overlapping(name, from_ms, to_ms)
         return missed(own, _known(known), span.from_ms, span.to_ms)
 
-    def _batches(self, rules: Rules, from_ms: int, to_ms: int) -> Iterator[Batch]:
-        """Read the samples of a tag and its partners, slice by slice, in the order of their times."""
-        width_ms = _SLICE_PERIODS * self._plant.tags[rules.names[0]].period_ms
-        for begin_ms in range(from_ms, to_ms, width_ms):
-            parts = [
-                _batch(row, self._history.samples(tag_id, begin_ms, min(begin_ms + width_ms, to_ms), _SLICE_SAMPLES))
-                for row, name in enumerate(rules.names)
-                if (tag_id := self._recorded.tag_id(name)) is not None
-            ]
-            whole = Batch(*(np.concatenate([getattr(part, column) for part in parts]) for column in Batch.__slots__))
-            order = np.argsort(whole.time_ms, kind="stable")
-            yield Batch(*(getattr(whole, column)[order] for column in Batch.__slots__))
-
     def _rules_of(self, name: str) -> Rules:
-        """Return the rules of a tag, and of its partners as far as they are compared with."""
         if name not in self._rules:
-            tag = self._plant.tags[name]
-            partners = dict.fromkeys(partner for rule in tag.conditions for partner in rule.partners)
-            tags = {name: tag} | {one: replace(self._plant.tags[one], conditions=()) for one in partners}
-            self._rules[name] = compile_rules(replace(self._plant, tags=tags), tuple(tags))
+            self._rules[name] = rules_of(self._plant, name)
         return self._rules[name]
 
     def _name_of(self, row: int) -> str | None:
@@ -238,10 +222,6 @@ class LateLane:
                 tag_id: name for name in self._plant.tags if (tag_id := self._recorded.tag_id(name)) is not None
             }
         return self._names.get(row)
-
-
-def _batch(row: int, rows: HistoryRows) -> Batch:
-    return Batch(np.full(len(rows.time_ms), row, np.int32), rows.time_ms, rows.value, rows.quality)
 
 
 def _known(rows: Sequence[dict[str, Any]]) -> Known:

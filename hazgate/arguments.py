@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Never
 
@@ -12,7 +13,7 @@ from config.plant.load import DEMO_PLANT, load_plant
 from config.plant.model import Plant
 from config.settings import BrokerAddress
 
-__all__ = ["PlantFile", "broker_address", "http_address", "plant_path", "read_plant", "wrong_use"]
+__all__ = ["PlantFile", "broker_address", "http_address", "moment_ms", "plant_path", "read_plant", "wrong_use"]
 
 PlantFile = Annotated[str, typer.Option("--plant", help="Plant file (YAML); `demo` is the one shipped.")]
 
@@ -57,3 +58,14 @@ def http_address(text: str) -> tuple[str, int]:
     if not host or not port.isdecimal() or int(port) > _MAX_PORT:
         wrong_use(f"address {text!r}: expected host:port, such as 127.0.0.1:8080")
     return host, int(port)
+
+
+def moment_ms(option: str, text: str, default_ms: int) -> int:
+    """Read a time (ISO 8601, UTC unless said) as UTC milliseconds; a wrong one ends with exit 2."""
+    if not text:
+        return default_ms
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        wrong_use(f"{option} {text!r}: expected a time as ISO 8601, such as 2026-11-01T00:00:00Z")
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

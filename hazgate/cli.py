@@ -14,6 +14,7 @@ COMMANDS: dict[str, str] = {
     "up": "一条命令运行内置规模 · Run the embedded broker and a gateway.",
     "broker": "Run the embedded MQTT broker · 运行内置消息代理",
     "gateway": "运行网关 · Run a gateway on a broker that is already there.",
+    "backtest": "历史回测报警规则 · Compare today's and proposed alarm rules on the stored history.",
     "bench": "测量性能 · Measure throughput, delays and losses.",
     "edge": "运行边缘代理 · Run an edge agent.",
     "simulate": "模拟传感器 · Play a scenario of a plant, as its sensors would publish it.",

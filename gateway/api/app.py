@@ -12,7 +12,7 @@ from starlette.types import Lifespan
 
 from config.clock import Clock
 from config.plant.model import Plant
-from gateway.api import alarms, operations, page, stream, tags
+from gateway.api import alarms, backtests, operations, page, stream, tags
 from gateway.api.context import Context
 from gateway.api.feed import Feed, Source
 from gateway.api.headers import SafetyHeaders
@@ -74,7 +74,7 @@ def _assemble(software_version: str, lifespan: Lifespan[FastAPI] | None) -> Fast
         docs_url=None,
         redoc_url=None,
     )
-    for part in (operations, tags, alarms, stream, page):
+    for part in (operations, tags, alarms, backtests, stream, page):
         app.include_router(part.router)
     page.mount_static(app)
     install_problems(app)
@@ -100,8 +100,9 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     document["components"]["schemas"].update(problem.pop("$defs"), Problem=problem)
     for path in document["paths"].values():
-        for parameter in path["get"].get("parameters", ()):
-            _left_out_is_not_null(parameter["schema"])
+        for operation in path.values():
+            for parameter in operation.get("parameters", ()):
+                _left_out_is_not_null(parameter["schema"])
     stream_answer = document["paths"]["/api/v1/stream"]["get"]["responses"]["200"]
     stream_answer["content"]["text/event-stream"]["schema"].pop("type", None)
     return document

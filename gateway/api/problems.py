@@ -34,6 +34,7 @@ _FOUND_CHARS = 200
 _MEANINGS: dict[int | str, str] = {
     404: "There is no such thing",
     422: "A parameter makes no sense",
+    429: "Too much at once; try again later",
     503: "Not now; trying again may help",
     "default": "Any other error",
 }

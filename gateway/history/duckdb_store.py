@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.errors import HistoryError
-from gateway.history.port import HistoryBatch, HistoryRows, MinMaxRows
+from gateway.history.port import HistoryBatch, HistoryRows, MinMaxRows, Stretch
 
 __all__ = ["HistoryStore", "count_rows"]
 
@@ -61,6 +61,9 @@ _SAMPLES = f"""
 SELECT {_COLUMNS} FROM sample
 WHERE tag_id = $tag AND time_ms >= $from AND time_ms < $to
 ORDER BY time_ms, received_ms LIMIT $limit
+"""
+_STRETCH = """
+SELECT time_ms, value, quality FROM sample WHERE tag_id = $tag AND time_ms >= $from AND time_ms < $to
 """
 _MIN_MAX = """
 SELECT
@@ -215,6 +218,19 @@ class HistoryStore:
             quality=columns["quality"],
             late=columns["late"],
         )
+
+    def stretch(self, tag_id: int, from_ms: int, to_ms: int) -> Stretch:
+        """Return all samples with ``from_ms <= time_ms < to_ms``, in time order.
+
+        Raises:
+            HistoryError: The file cannot be read.
+        """
+        columns = self._read(_STRETCH, {"tag": tag_id, "from": from_ms, "to": to_ms})
+        time_ms, value, quality = columns["time_ms"], _numbers(columns["value"]), columns["quality"]
+        if (time_ms[1:] < time_ms[:-1]).any():  # nearly never: DuckDB would sort every time
+            order = np.argsort(time_ms, kind="stable")
+            time_ms, value, quality = time_ms[order], value[order], quality[order]
+        return Stretch(time_ms, value, quality)
 
     def min_max(self, tag_id: int, from_ms: int, to_ms: int, buckets: int) -> MinMaxRows:
         """Fold the samples with ``from_ms <= time_ms < to_ms`` into at most ``buckets`` buckets of equal width.

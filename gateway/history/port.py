@@ -9,7 +9,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["HistoryBatch", "HistoryReader", "HistoryRows", "HistoryWriter", "LogEntry", "LogReader", "MinMaxRows"]
+__all__ = [
+    "HistoryBatch",
+    "HistoryReader",
+    "HistoryRows",
+    "HistoryWriter",
+    "LogEntry",
+    "LogReader",
+    "MinMaxRows",
+    "Stretch",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,17 @@ class MinMaxRows:
     """The packed quality of the sample with the worst severity (the low two bits)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Stored samples of one tag, as much as an evaluation needs. Arrays of the same length n, ordered by time."""
+
+    time_ms: NDArray[np.int64]
+    """Source time, UTC."""
+    value: NDArray[np.float64]
+    """Canonical unit; NaN when there was no number."""
+    quality: NDArray[np.uint8]
+
+
 class HistoryReader(Protocol):
     """Reads the history of samples. Safe to call from several threads at once; never waits for the writer's batch."""
 
@@ -58,6 +78,14 @@ class HistoryReader(Protocol):
         """Return at most the first ``limit`` samples with ``from_ms <= time_ms < to_ms``, in time order.
 
         An unknown ``tag_id`` or an empty span gives no rows.
+
+        Raises:
+            HistoryError: The store cannot be read.
+        """
+        ...
+
+    def stretch(self, tag_id: int, from_ms: int, to_ms: int) -> Stretch:
+        """Return all samples with ``from_ms <= time_ms < to_ms``, in time order: a column as it is, as fast as can be.
 
         Raises:
             HistoryError: The store cannot be read.

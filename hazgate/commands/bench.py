@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +16,7 @@ from rich.table import Table
 
 from config.clock import SystemClock
 from hazgate.arguments import wrong_use
+from hazgate.bench.backtest import measure_backtest
 from hazgate.bench.detection import detect
 from hazgate.bench.pipeline import CASES, BenchError, machine, run_case
 
@@ -65,6 +68,26 @@ def pipeline(
         console.print(_table(rows))
     if any(row["lost"] for row in rows):
         raise typer.Exit(1)
+
+
+@app.command()
+def backtest(
+    tags: Annotated[int, typer.Option(min=1, help="One sample a second each.")] = 100,
+    days: Annotated[int, typer.Option(min=1, help="Of samples.")] = 30,
+    quick: Annotated[bool, typer.Option("--quick", help="A day instead of a month.")] = False,
+    threads: Annotated[int, typer.Option(min=1, help="That evaluate, one tag each.")] = os.cpu_count() or 1,
+    folder: Annotated[Path | None, typer.Option(help="Where the history is made (27 bytes a sample at most).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """历史回测的速度。 How fast a backtest goes through the embedded history."""
+    console = Console(stderr=True)
+    with tempfile.TemporaryDirectory(prefix="hazgate-bench-", dir=folder) as place:
+        row = measure_backtest(Path(place), tags, 1 if quick else days, threads, SystemClock(), console.print)
+    if as_json:
+        typer.echo(json.dumps({"machine": machine(), "cases": [row]}, indent=2))
+    else:
+        for key, value in row.items():
+            console.print(f"{key:16} {value}")
 
 
 @app.command()

@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +20,7 @@ from alerting.suggest import Normal, Suggestion, suggest
 from config.errors import PlantError
 from config.plant.model import Plant
 from config.units import Conversion
-from hazgate.arguments import PlantFile, read_plant, wrong_use
+from hazgate.arguments import PlantFile, moment_ms, read_plant, wrong_use
 from hazgate.fragment import known_conditions, limits_of, outside_range, unit_of
 from hazgate.recorded import RecordedError, Samples, read_history, read_recording
 from simulators.errors import ReplayError
@@ -65,7 +64,7 @@ def suggest_command(  # noqa: PLR0917 - typer passes options by name
     if as_json and as_yaml:
         wrong_use("give either --json or --yaml")
     names = _conditions(conditions)
-    span_ms = _moment_ms("--from", from_, 0), _moment_ms("--to", to, _FOR_EVER_MS)
+    span_ms = moment_ms("--from", from_, 0), moment_ms("--to", to, _FOR_EVER_MS)
     wanted = [name.strip() for name in tags.split(",") if name.strip()]
     if csv is not None:
         of, series = _of_recording(csv, map_, wanted, span_ms)
@@ -223,14 +222,3 @@ def _conditions(text: str) -> tuple[str, ...]:
     if unknown:
         wrong_use(f"--conditions {', '.join(unknown)}: expected some of {', '.join(known)}")
     return wanted
-
-
-def _moment_ms(option: str, text: str, default_ms: int) -> int:
-    """Read a time as UTC milliseconds; a wrong one ends with exit 2."""
-    if not text:
-        return default_ms
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        wrong_use(f"{option} {text!r}: expected a time as ISO 8601, such as 2026-11-01T00:00:00Z")
-    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

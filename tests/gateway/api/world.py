@@ -20,7 +20,7 @@ from sqlalchemy import Engine, create_engine, insert, update
 from config.plant.model import Plant
 from gateway.api.app import create_api
 from gateway.api.server import ApiServer
-from gateway.history.port import HistoryRows, MinMaxRows
+from gateway.history.port import HistoryRows, MinMaxRows, Stretch
 from gateway.live import AlarmNotice, Board, Health, Hub, Values
 from gateway.records import schema
 from gateway.records.database import open_reader
@@ -68,6 +68,10 @@ class ListHistory:
             quality=np.array([row[2] for row in found], np.uint8),
             late=np.zeros(len(found), np.bool_),
         )
+
+    def stretch(self, tag_id: int, from_ms: int, to_ms: int) -> Stretch:
+        rows = self.samples(tag_id, from_ms, to_ms, 1 << 40)
+        return Stretch(rows.time_ms, rows.value, rows.quality)
 
     def min_max(self, tag_id: int, from_ms: int, to_ms: int, buckets: int) -> MinMaxRows:
         rows = self.samples(tag_id, from_ms, to_ms, 1 << 40)
