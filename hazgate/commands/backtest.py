@@ -99,8 +99,6 @@ def _proposed(rules: Path) -> Plant:
         for problem in error.problems:
             typer.echo(str(problem), err=True)
         raise typer.Exit(2) from error
-    except OSError as error:
-        wrong_use(f"--rules {rules}: {error.strerror}; give a plant file (YAML)")
 
 
 def _names(tags: str, today: Plant, proposed: Plant) -> list[str]:

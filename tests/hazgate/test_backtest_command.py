@@ -109,7 +109,7 @@ def test_a_wrong_rules_file_is_told_with_its_lines(data: Path) -> None:
     assert "limits.H" in err
     code, _, err = run(data, rules="missing.yaml")
     assert code == 2
-    assert "missing.yaml: No such file or directory" in err
+    assert "No such file or directory; a readable YAML file" in err
 
 
 def test_a_running_gateway_is_named(data: Path) -> None:

@@ -16,7 +16,7 @@ CHANGED = MINI_PLANT.replace("H: {limit: 40, deadband: 0", "H: {limit: 44, deadb
 BACKTEST = "/api/v1/backtest"
 
 
-def asked(**changes: Any) -> dict[str, Any]:
+def asked(**changes: object) -> dict[str, Any]:
     return {"rules": CHANGED, "from_ms": T0, "to_ms": T0 + 60_000, **changes}
 
 
@@ -29,7 +29,8 @@ def stored(world: World) -> World:
     return world
 
 
-async def test_proposed_rules_are_tried_on_the_history(stored: World, client: httpx.AsyncClient) -> None:
+@pytest.mark.usefixtures("stored")
+async def test_proposed_rules_are_tried_on_the_history(client: httpx.AsyncClient) -> None:
     answer = await client.post(BACKTEST, json=asked(tags=["T-1.TEMP"]))
     assert answer.status_code == 200
     report = answer.json()
@@ -37,6 +38,7 @@ async def test_proposed_rules_are_tried_on_the_history(stored: World, client: ht
     assert report["changes"][0]["kind"] == "removed"
 
 
+@pytest.mark.usefixtures("stored")
 @pytest.mark.parametrize(
     ("changes", "parameter"),
     [
@@ -47,16 +49,15 @@ async def test_proposed_rules_are_tried_on_the_history(stored: World, client: ht
         ({"rules": "a: ["}, "rules:"),
     ],
 )
-async def test_what_makes_no_sense_is_named(
-    stored: World, client: httpx.AsyncClient, changes: dict[str, Any], parameter: str
-) -> None:
+async def test_what_makes_no_sense_is_named(client: httpx.AsyncClient, changes: dict[str, Any], parameter: str) -> None:
     answer = await client.post(BACKTEST, json=asked(**changes))
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
     assert parameter in str(answer.json()["errors"])
 
 
-async def test_one_at_a_time(stored: World, client: httpx.AsyncClient) -> None:
+@pytest.mark.usefixtures("stored")
+async def test_one_at_a_time(client: httpx.AsyncClient) -> None:
     with backtests._busy:
         answer = await client.post(BACKTEST, json=asked())
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "30")
