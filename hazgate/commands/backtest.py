@@ -37,7 +37,7 @@ _SPAN = re.compile(r"-(\d+)([dh])")
 _HOUR_MS = 3_600_000
 
 
-def run(
+def run(  # noqa: PLR0917 - typer passes options by name
     rules: Annotated[Path, typer.Option(help="The proposed rules: a whole plant file.")],
     from_: Annotated[str, typer.Option("--from", help="Begin: ISO 8601 (UTC unless said), or -30d, -12h.")] = "-30d",
     to: Annotated[str, typer.Option(help="End, exclusive; now when not given.")] = "",
