@@ -152,6 +152,7 @@ def _limit_rule(
         off_delay_ms=habit.off_delay_ms if document.off_delay is None else document.off_delay,
         enabled=document.enabled is not False,
         basis=basis,
+        latch=document.latch is True,
     )
 
 
@@ -203,6 +204,7 @@ def _fault_rule(condition: Condition, instrument: Instrument, document: Conditio
         off_delay_ms=off_delay_ms if document.off_delay is None else document.off_delay,
         enabled=document.enabled is not False,
         basis=document.basis or "house rule for every tag",
+        latch=document.latch is True,
     )
 
 

@@ -180,6 +180,8 @@ class ConditionDocument(_Document):
     off_delay: DurationMs | None = None
     tier: TierName | None = None
     enabled: StrictBool | None = None
+    latch: StrictBool | None = None
+    """Once over, the alarm stays on the list until somebody acknowledges it; default: no."""
     basis: Words | None = None
     """Where the limit comes from: a clause, a data sheet, a calculation."""
 

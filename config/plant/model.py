@@ -168,6 +168,8 @@ class ConditionRule:
     enabled: bool
     basis: str
     """Where the limit comes from, e.g. ``GB/T 50493-2019: 25 %LEL``."""
+    latch: bool = False
+    """Once over, the alarm stays on the list until somebody acknowledges it."""
 
 
 @dataclass(frozen=True, slots=True)
