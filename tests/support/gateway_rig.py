@@ -21,6 +21,7 @@ from config.contract.topics import Kind, edge_topic
 from config.plant.model import CONDITIONS, Plant
 from config.settings import GatewaySettings
 from gateway.alarms import alarm_id
+from gateway.commands import Inbox
 from gateway.errors import RecordsError
 from gateway.live import AlarmNotice, Board, Hub
 from gateway.pipeline import Pipeline, _Work
@@ -110,7 +111,7 @@ class Rig:
     def __post_init__(self) -> None:
         self.clock = ManualClock()
         self.transport = QueueTransport(self._idle)
-        self.board, self.hub = Board(), Hub()
+        self.board, self.hub, self.inbox = Board(), Hub(), Inbox()
         self.notices: list[AlarmNotice] = []
         self.hub.listen(self.notices.append)
         self.stop = threading.Event()
@@ -132,6 +133,7 @@ class Rig:
             clock=self.clock,
             board=self.board,
             hub=self.hub,
+            inbox=self.inbox,
             history_position=self._position_of_history,
             wake_history=self._note_wake,
         )
