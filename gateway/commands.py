@@ -62,6 +62,19 @@ class Inbox:
         self._waiting: deque[Order] = deque()
         self._taken: list[Order] = []
 
+    def submit(self, command: Acknowledge) -> Order:
+        """Hand a command over; the order's future has the row of the alarm once that is durable.
+
+        Raises:
+            OverloadError: Too many are waiting.
+        """
+        if len(self._waiting) >= _WAITING:
+            raise OverloadError(f"{_WAITING} commands are waiting already; ask again")
+        order = Order(command)
+        self._waiting.append(order)
+        self._wake()
+        return order
+
     def ask(self, command: Acknowledge, within_s: float) -> dict[str, Any]:
         """Hand a command over and wait until it is durable; returns the row of the alarm after it.
 
@@ -71,11 +84,7 @@ class Inbox:
             OverloadError: Too many are waiting, or there was no answer in time; asking again is harmless.
             RecordsError: It could not be kept.
         """
-        if len(self._waiting) >= _WAITING:
-            raise OverloadError(f"{_WAITING} commands are waiting already; ask again")
-        order = Order(command)
-        self._waiting.append(order)
-        self._wake()
+        order = self.submit(command)
         try:
             return order.future.result(within_s)
         except FutureTimeoutError:

@@ -108,7 +108,7 @@ def message(row: Mapping[str, Any], plant: Plant, lang: Lang) -> str:
         parts.append(in_words(STATE_NAMES[row["state"]], lang))
     if row["delayed"]:
         parts.append("（迟报）" if lang == "zh" else "(delayed)")
-    if row["rise"]:
+    if row.get("rise"):
         parts.append(f"[{rise_message(row['rise'], lang)}]")
     return " ".join(part for part in parts if part)
 

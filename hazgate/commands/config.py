@@ -53,9 +53,8 @@ def check(files: Files, as_json: AsJson = False) -> None:
         for problem in answer["problems"]:
             typer.echo(Problem(**problem), err=True)
         if answer["ok"]:
-            typer.echo(
-                f"{answer['file']}: 正确 · good: {answer['tags']} tags, {answer['escalations']} escalations, digest {answer['digest'][:12]}"
-            )
+            counts = f"{answer['tags']} tags, {answer['escalations']} escalations"
+            typer.echo(f"{answer['file']}: 正确 · good: {counts}, digest {answer['digest'][:12]}")
         else:
             typer.echo(f"{answer['file']}: {len(answer['problems'])} 个问题 · problems", err=True)
     if not all(answer["ok"] for answer in answers):
