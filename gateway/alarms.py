@@ -7,7 +7,7 @@ docs/alarm-lifecycle.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
@@ -274,7 +274,13 @@ class _Seen:
 
     def columns(self) -> dict[str, Any]:
         """Return it as columns of the records."""
-        return asdict(self)
+        return {
+            "value": self.value,
+            "quality": self.quality,
+            "measure": self.measure,
+            "measure_low": self.measure_low,
+            "measure_high": self.measure_high,
+        }
 
 
 @dataclass(frozen=True, slots=True)
