@@ -79,6 +79,14 @@ class Transitions:
     """Quality byte of that sample; says why BAD_PV was raised."""
     limit: NDArray[np.float64]
     """The limit in force; NaN for STALE and BAD_PV."""
+    measure: NDArray[np.float64]
+    """What was compared with the limit where that is not the value: slope per minute, minutes left, deviation, range.
+
+    NaN for the other conditions, and where nobody remembers.
+    """
+    low: NDArray[np.float64]
+    """Slope and minutes left: the ends of the 99 % interval; deviation: the reference, twice; else NaN."""
+    high: NDArray[np.float64]
 
     def __len__(self) -> int:
         """Return the number of transitions."""
@@ -113,6 +121,9 @@ _NONE = Transitions(
     value=np.empty(0, np.float64),
     quality=np.empty(0, np.uint8),
     limit=np.empty(0, np.float64),
+    measure=np.empty(0, np.float64),
+    low=np.empty(0, np.float64),
+    high=np.empty(0, np.float64),
 )
 
 

@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.batch import Change, Transitions
-from alerting.classes import BETWEEN, FROZEN, OFF, ON, SAMPLED, classify
-from alerting.rules import Rules
+from alerting.classes import BETWEEN, FROZEN, OFF, ON, classify
+from alerting.evidence import Evidence, remembered
+from alerting.measures import Measures
+from alerting.rules import DEV, Rules
 from alerting.samples import Samples
 from alerting.segments import first_of_runs, running_max
 from alerting.state import COUNTING, IDLE, SUSPENDED, State
@@ -28,8 +30,6 @@ __all__ = ["advance", "mature"]
 G = TypeVar("G", bound=np.generic)
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-
-_SAMPLED: Final = np.array(SAMPLED)
 
 _NO_DELAY: Final = 1 << 62
 """The delay after which a run of BETWEEN samples would change something: never."""
@@ -94,18 +94,19 @@ class _Changes:
     time_ms: Ints
 
 
-def advance(rules: Rules, state: State, samples: Samples) -> Transitions:
+def advance(rules: Rules, state: State, samples: Samples, evidence: Evidence | None) -> Transitions:
     """Move the conditions of some tags over their samples of one batch.
 
     Args:
         rules: The rules in force.
-        state: Changed in place: ``busy`` and the tables of conditions.
+        state: Changed in place: ``busy``, ``reference`` and the tables of conditions.
         samples: All evaluated samples of these tags, sorted by tag, in order of arrival within a tag.
+        evidence: What they show beyond their values; None when no condition asks for it.
 
     Returns:
         The transitions.
     """
-    classes = classify(rules, samples)
+    classes = classify(rules, samples, evidence)
     starts = np.flatnonzero(first_of_runs(samples.row))
     rows = samples.row.take(starts)
     touched = _alive(state, _cells(rules, rows))
@@ -116,7 +117,7 @@ def advance(rules: Rules, state: State, samples: Samples) -> Transitions:
     counts = np.empty_like(starts)
     np.subtract(starts[1:], starts[:-1], out=counts[:-1])
     counts[-1] = len(samples) - starts[-1]
-    lanes = _lanes(rules, state, _SAMPLED.take(which), rows.take(group), counts.take(group))
+    lanes = _lanes(rules, state, rules.sampled.take(which), rows.take(group), counts.take(group))
     source = np.arange(lanes.end[-1] + 1)
     source += (starts.take(group) - lanes.start - 1).take(lanes.of)
     source[lanes.start] += 1  # the carried element: overwritten with the state
@@ -124,15 +125,18 @@ def advance(rules: Rules, state: State, samples: Samples) -> Transitions:
     elements = _elements(rules, state, lanes, samples.take(source), kind)
     runs = _runs(rules, state, lanes, elements)
     changes = _changes(state, lanes, elements, runs)
+    found = _measure(rules, state, (samples, evidence), lanes, changes, source)
     _settle(state, lanes, elements, runs, changes)
+    if evidence is not None:
+        _remember(state, lanes, evidence.reference.take(source.take(lanes.end)))
     state.busy[rows] = False
     state.busy[lanes.row[_alive(state, lanes.cell)]] = True
-    return _tell(rules, lanes, elements, changes)
+    return _tell(rules, lanes, elements, changes, found)
 
 
 def _cells(rules: Rules, rows: Ints) -> Ints:
-    """Return where the conditions that samples decide lie in the flattened tables, [len(SAMPLED), len(rows)]."""
-    return _SAMPLED[:, None] * rules.count + rows
+    """Return where the conditions that samples decide lie in the flattened tables, [len(sampled), len(rows)]."""
+    return rules.sampled[:, None] * rules.count + rows
 
 
 def _alive(state: State, cells: Ints) -> Bools:
@@ -230,7 +234,35 @@ def _run_onset(lanes: _Lanes, elements: _Elements, runs: _Runs, at: Ints) -> Int
     return np.where(first == lanes.start.take(lane), lanes.onset_ms.take(lane), elements.time_ms.take(first))
 
 
-def _tell(rules: Rules, lanes: _Lanes, elements: _Elements, changes: _Changes) -> Transitions:
+def _measure(
+    rules: Rules,
+    state: State,
+    samples: tuple[Samples, Evidence | None],
+    lanes: _Lanes,
+    changes: _Changes,
+    source: Ints,
+) -> Measures:
+    """Return what the deciding elements measured: samples of the batch, or the last one before it."""
+    found = Measures.none(len(changes.at))
+    taken, evidence = samples
+    if evidence is None or not len(changes.at):
+        return found
+    condition, row = lanes.condition.take(changes.lane), lanes.row.take(changes.lane)
+    carried = changes.at == lanes.start.take(changes.lane)
+    now, before = np.flatnonzero(~carried), np.flatnonzero(carried)
+    found.put(now, evidence.measure(rules, taken, condition.take(now), source.take(changes.at.take(now))))
+    found.put(before, remembered(rules, state, condition.take(before), row.take(before)))
+    return found
+
+
+def _remember(state: State, lanes: _Lanes, reference: NDArray[np.float64]) -> None:
+    """Keep what DEV compares with, while its run may yet be decided by the last sample."""
+    compared = np.flatnonzero(lanes.condition == DEV)
+    counting = state.pending.take(lanes.cell.take(compared)) == COUNTING
+    state.reference[lanes.row.take(compared)] = np.where(counting, reference.take(compared), np.nan)
+
+
+def _tell(rules: Rules, lanes: _Lanes, elements: _Elements, changes: _Changes, found: Measures) -> Transitions:
     """Return the changes as transitions."""
     return Transitions(
         tag=lanes.row[changes.lane].astype(np.int32),
@@ -241,6 +273,9 @@ def _tell(rules: Rules, lanes: _Lanes, elements: _Elements, changes: _Changes) -
         value=elements.value[changes.at],
         quality=elements.quality[changes.at],
         limit=rules.limit.take(lanes.cell.take(changes.lane)),
+        measure=found.measure,
+        low=found.low,
+        high=found.high,
     )
 
 
@@ -282,16 +317,22 @@ def mature(rules: Rules, state: State, now_ms: int) -> Transitions:
         return Transitions.empty()
     cell, row, left_ms, active = cell[due], row[due], left_ms[due], active[due]
     time_ms = np.maximum(state.last_ms(row) + left_ms, state.changed_ms.take(cell))
+    condition = cell // rules.count
+    found = remembered(rules, state, condition, row)
     transitions = Transitions(
         tag=row.astype(np.int32),
-        condition=(cell // rules.count).astype(np.uint8),
+        condition=condition.astype(np.uint8),
         change=np.where(active, np.uint8(Change.CLEARED), np.uint8(Change.RAISED)),
         onset_ms=state.onset_ms.take(cell),
         time_ms=time_ms,
         value=state.value.take(row),
         quality=state.quality.take(row),
         limit=rules.limit.take(cell),
+        measure=found.measure,
+        low=found.low,
+        high=found.high,
     )
+    state.reference[row[condition == DEV]] = np.nan
     state.active.reshape(-1)[cell] = ~active
     state.pending.reshape(-1)[cell] = IDLE
     state.held_ms.reshape(-1)[cell] = 0

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from alerting.batch import Disposition
 from alerting.quality import CLOCK_SUSPECT
 from alerting.samples import Samples
-from alerting.segments import first_of_runs, order_by, running_max
+from alerting.segments import first_of_runs, running_max
 from alerting.state import State
 
 __all__ = ["dispositions"]
@@ -22,28 +22,24 @@ def dispositions(state: State, samples: Samples) -> NDArray[np.uint8]:
     none of them, and never move the clock of their tag.
 
     Returns:
-        n bytes, a `Disposition` each.
+        n bytes, a `Disposition` each, aligned with the samples.
     """
     if _all_newer(state, samples):
         return np.zeros(len(samples), np.uint8)
-    order = order_by(samples.row)
-    sample = samples.take(order)
-    first = first_of_runs(sample.row)
-    clock_ms = np.where(sample.suspect, -1, sample.time_ms)
-    before_ms = state.clock_ms[sample.row[first]]
+    first = first_of_runs(samples.row)
+    clock_ms = np.where(samples.suspect, -1, samples.time_ms)
+    before_ms = state.clock_ms[samples.row[first]]
     clock_ms[first] = np.maximum(clock_ms[first], before_ms)
     clock_ms = running_max(np.cumsum(first) - 1, clock_ms)
-    late = ~sample.suspect & (sample.time_ms < clock_ms)
+    late = ~samples.suspect & (samples.time_ms < clock_ms)
     clock_ms = np.roll(clock_ms, 1)  # from here on: the clock each sample found
     clock_ms[first] = before_ms
 
     timely = np.flatnonzero(~late)
     verdict = np.where(late, np.uint8(Disposition.LATE), np.uint8(Disposition.EVALUATED))
-    verdict[~sample.suspect & (sample.time_ms == clock_ms)] = Disposition.SAME_TIME
-    verdict[timely[_repeats(state, sample.take(timely))]] = Disposition.DUPLICATE
-    disposition = np.empty_like(verdict)
-    disposition[order] = verdict
-    return disposition
+    verdict[~samples.suspect & (samples.time_ms == clock_ms)] = Disposition.SAME_TIME
+    verdict[timely[_repeats(state, samples.take(timely))]] = Disposition.DUPLICATE
+    return verdict
 
 
 def _all_newer(state: State, samples: Samples) -> bool:
@@ -51,15 +47,11 @@ def _all_newer(state: State, samples: Samples) -> bool:
     row, time_ms = samples.row, samples.time_ms
     if samples.suspect.any() or (time_ms <= state.clock_ms.take(row)).any():
         return False
-    if (row[1:] > row[:-1]).all():
-        return True
-    order = order_by(row)
-    row, time_ms = row.take(order), time_ms.take(order)
-    return bool(((row[1:] != row[:-1]) | (time_ms[1:] > time_ms[:-1])).all())
+    return samples.distinct or bool(((row[1:] != row[:-1]) | (time_ms[1:] > time_ms[:-1])).all())
 
 
 def _repeats(state: State, sample: Samples) -> NDArray[np.bool_]:
-    """Say which samples repeat time and value of the one before them (sorted by tag, none late).
+    """Say which samples repeat time and value of the one before them of their tag (none late).
 
     The one before may be a duplicate itself: then it stands for the evaluated sample it repeats.
     """

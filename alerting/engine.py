@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.batch import Batch, Disposition, Evaluation, Transitions
+from alerting.calm import Calm
 from alerting.delays import advance, mature
 from alerting.disposition import dispositions
+from alerting.evidence import gather
 from alerting.quality import is_bad
-from alerting.rules import STALE, Rules
+from alerting.rings import Slotted, accumulate
+from alerting.rules import DEV, STALE, Rules
 from alerting.samples import Samples
-from alerting.segments import order_by
+from alerting.segments import first_of_runs, order_by
 from alerting.silence import break_silence, count_from, notice_silence
 from alerting.snapshot import Reset, pack_state, unpack_state, unpack_unchanged
 from alerting.state import IDLE, State
@@ -36,7 +39,9 @@ class Engine:
 
     def __init__(self, rules: Rules, state: State | None = None) -> None:
         self._rules = rules
-        self._state = State.fresh(rules.count) if state is None else state
+        self._state = State.fresh(rules.count, len(rules.ringed)) if state is None else state
+        self._calm = Calm(rules)
+        self._place = np.zeros(rules.count, np.int32)  # scratch
         self._marked = np.zeros(rules.count, np.bool_)  # scratch, all False between calls
 
     @classmethod
@@ -95,6 +100,7 @@ class Engine:
         state.onset_ms[condition, tag] = onset_ms[known]
         state.pending[condition, tag] = IDLE
         state.held_ms[condition, tag] = 0
+        state.reference[tag[condition == DEV]] = np.nan
         silent = condition == STALE
         state.stale[tag[silent]] = True
         state.busy[tag[~silent]] = True
@@ -111,10 +117,12 @@ class Engine:
         """
         if not len(batch):
             return Evaluation(np.empty(0, np.uint8), Transitions.empty())
-        samples = Samples.of(batch, received_ms)
-        disposition = dispositions(self._state, samples)
-        if disposition.any():
-            dropped = (disposition == Disposition.LATE) | (disposition == Disposition.DUPLICATE)
+        samples = Samples.of(batch, received_ms, self._place)
+        verdict = dispositions(self._state, samples)
+        disposition = np.empty_like(verdict)
+        disposition[samples.arrival] = verdict
+        if verdict.any():
+            dropped = (verdict == Disposition.LATE) | (verdict == Disposition.DUPLICATE)
             samples = samples.take(np.flatnonzero(~dropped))
         return Evaluation(disposition, self._take(samples, received_ms))
 
@@ -129,25 +137,45 @@ class Engine:
         stale = state.stale.take(row)
         if stale.any():
             parts.append(break_silence(rules, state, samples.take(np.flatnonzero(stale)), received_ms))
-        calm = samples.value > rules.calm_low.take(row)
-        calm &= samples.value < rules.calm_high.take(row)
-        stirred = state.busy.take(row)
-        stirred |= ~calm
-        stirred |= is_bad(samples.quality)
+        stirred = self._calm.stirred(state, samples)
+        rows = np.empty(0, np.int64)
         if stirred.any():
-            parts.append(advance(rules, state, self._all_of(samples, row[stirred])))
+            rows, position = self._all_of(samples, row[stirred])
+            if rules.looks_beyond and not samples.distinct:
+                still = self._calm.still(state, samples, rows)
+                position = position[~still.take(np.searchsorted(rows, row.take(position)))]
+            if len(position):
+                evidence = gather(rules, state, samples, position, self._marked) if rules.looks_beyond else None
+                parts.append(advance(rules, state, samples.take(position), evidence))
         self._note(samples, received_ms)
+        if rules.looks_beyond:
+            self._remember(samples)
+            self._calm.settle(state, rows)
         return Transitions.concat(parts)
 
-    def _all_of(self, samples: Samples, rows: NDArray[np.int64]) -> Samples:
-        """Return every sample of the tags in ``rows``, sorted by tag."""
-        self._marked[rows] = True
-        positions = np.flatnonzero(self._marked.take(samples.row))
-        self._marked[rows] = False
-        row = samples.row.take(positions)
+    def _all_of(self, samples: Samples, stirred: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the tags that are stirred or compared with one that is, and the positions of all their samples.
+
+        Returns:
+            Rows, each once; positions, sorted by tag, in order of arrival within a tag.
+        """
+        self._marked[stirred] = True
+        self._marked[self._calm.dependents(stirred)] = True
+        position = np.flatnonzero(self._marked.take(samples.row))
+        self._marked[stirred] = False
+        self._marked[self._calm.dependents(stirred)] = False
+        row = samples.row.take(position)
         if (row[1:] < row[:-1]).any():
-            positions = positions.take(order_by(row))
-        return samples.take(positions)
+            order = order_by(row)
+            position, row = position.take(order), row.take(order)
+        return row[first_of_runs(row)], position
+
+    def _remember(self, samples: Samples) -> None:
+        """Put the good samples into the windows of their tags."""
+        if not len(self._rules.ringed):
+            return
+        sample = Slotted.of(self._rules, samples, ~is_bad(samples.quality))
+        accumulate(self._state.rings, sample, distinct=samples.distinct)
 
     def _note(self, samples: Samples, received_ms: int) -> None:
         """Remember the last sample of each tag (of a repeated index, numpy keeps the last assignment)."""

@@ -2,12 +2,13 @@
 
 AlertingError
  +-- RulesError          rules whose arrays do not fit together
+ +-- SeriesError         a recorded series that does not fit together, or is asked for what it cannot give
  +-- SnapshotError       a snapshot that is damaged, of another version, or of other rules
 """
 
 from __future__ import annotations
 
-__all__ = ["AlertingError", "RulesError", "SnapshotError"]
+__all__ = ["AlertingError", "RulesError", "SeriesError", "SnapshotError"]
 
 
 class AlertingError(Exception):
@@ -16,6 +17,10 @@ class AlertingError(Exception):
 
 class RulesError(AlertingError):
     """The arrays of the rules do not fit together; says which one and the shape it should have."""
+
+
+class SeriesError(AlertingError):
+    """A recorded series does not fit together, or is asked for what it cannot give; says what."""
 
 
 class SnapshotError(AlertingError):

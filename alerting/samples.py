@@ -9,13 +9,17 @@ from numpy.typing import NDArray
 
 from alerting.batch import Batch
 from alerting.quality import CLOCK_SUSPECT
+from alerting.segments import order_by
 
 __all__ = ["Samples"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
-    """Samples in order of arrival, at least within a tag. All arrays have the same length n."""
+    """Samples sorted by tag and in order of arrival within a tag; or one of each tag, in any order.
+
+    All arrays have the same length n.
+    """
 
     row: NDArray[np.int64]
     """Row of the tag. As wide as an index, for numpy would widen it again at each use."""
@@ -25,13 +29,28 @@ class Samples:
     quality: NDArray[np.uint8]
     suspect: NDArray[np.bool_]
     """The source's clock is not to be trusted."""
+    arrival: NDArray[np.int64]
+    """Position in the order of arrival, of all tags."""
+    distinct: bool
+    """No tag has two of them."""
 
     @classmethod
-    def of(cls, batch: Batch, received_ms: int) -> Samples:
-        """Return a batch received at ``received_ms``, gateway clock."""
+    def of(cls, batch: Batch, received_ms: int, place: NDArray[np.int32]) -> Samples:
+        """Return a batch received at ``received_ms``, gateway clock.
+
+        Args:
+            batch: In order of arrival.
+            received_ms: Gateway clock.
+            place: [row], scratch.
+        """
         suspect = batch.quality == CLOCK_SUSPECT
         time_ms = np.where(suspect, received_ms, batch.time_ms) if suspect.any() else batch.time_ms
-        return cls(batch.tag.astype(np.int64), time_ms, batch.value, batch.quality, suspect)
+        row, arrival = batch.tag.astype(np.int64), np.arange(len(batch))
+        distinct = _is_distinct(row, place)
+        samples = cls(row, time_ms, batch.value, batch.quality, suspect, arrival, distinct)
+        if distinct or not (row[1:] < row[:-1]).any():
+            return samples
+        return samples.take(order_by(row))
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -45,4 +64,15 @@ class Samples:
             self.value.take(positions),
             self.quality.take(positions),
             self.suspect.take(positions),
+            self.arrival.take(positions),
+            self.distinct,
         )
+
+
+def _is_distinct(row: NDArray[np.int64], place: NDArray[np.int32]) -> bool:
+    """Say whether no row is there twice: what one sample writes to its place, another would overwrite."""
+    if (row[1:] > row[:-1]).all():
+        return True
+    number = np.arange(len(row), dtype=np.int32)
+    place[row] = number
+    return bool((place.take(row) == number).all())

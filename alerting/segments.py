@@ -9,15 +9,13 @@ __all__ = ["first_of_runs", "order_by", "running_max"]
 
 
 def order_by(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the stable order that sorts ``rows`` (at least 0, below 2**31).
+    """Return the stable order that sorts ``rows`` (at least 0, below 2**32).
 
-    Row and position in one number sort several times faster than a stable argsort.
+    numpy sorts 16-bit numbers by radix, several times faster than wider ones: first by the low half, then by the high.
     """
-    key = rows << 32
-    key |= np.arange(len(rows))
-    key.sort()
-    key &= 0xFFFF_FFFF
-    return key
+    order = rows.astype(np.uint16).argsort(kind="stable")
+    high = (rows >> 16).astype(np.uint16)
+    return order.take(high.take(order).argsort(kind="stable")) if high.any() else order
 
 
 def first_of_runs(values: NDArray[np.integer]) -> NDArray[np.bool_]:

@@ -81,6 +81,7 @@ def _tell(
     sample: tuple[NDArray[np.float64], NDArray[np.uint8]],
 ) -> Transitions:
     value, quality = sample
+    nothing = np.full(len(rows), np.nan)
     return Transitions(
         tag=rows.astype(np.int32),
         condition=np.full(len(rows), STALE, np.uint8),
@@ -90,4 +91,7 @@ def _tell(
         value=value,
         quality=quality,
         limit=rules.limit[STALE][rows],
+        measure=nothing,
+        low=nothing,
+        high=nothing,
     )

@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.errors import SnapshotError
-from alerting.rules import STALE, Rules
+from alerting.rings import CELL, EMPTY, Rings
+from alerting.rules import DEV, NOBODY, SLOTS, STALE, WINDOWED_CONDITIONS, Rules
 from alerting.state import IDLE, State
 from config.plant.model import CONDITIONS
 
 __all__ = ["VERSION", "Reset", "pack_state", "unpack_state", "unpack_unchanged"]
 
-VERSION: Final = 1
+VERSION: Final = 2
 _MAGIC: Final = b"HZAS"
 _HEADER: Final = struct.Struct("<4sHI")
 
@@ -45,8 +46,12 @@ class _Body(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     """u32 positions in a flattened [row, condition] table (so that appended rows do not move them)."""
     tables: dict[str, bytes]
     """State of these cells."""
+    reference: bytes
+    """What DEV compares with, of these cells; NaN for other conditions."""
     rule: dict[str, bytes]
     """Rule of these cells: what has to be the same for the state to go on."""
+    windows: dict[str, bytes]
+    """Windows with a sample in them: ``row`` (u32), ``slot``, ``open``, ``cell``, and what has to be the same."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +80,9 @@ def pack_state(rules: Rules, state: State) -> bytes:
         columns={name: _to_bytes(getattr(state, name)) for name in _COLUMNS},
         cells=_to_bytes((row * len(CONDITIONS) + condition).astype(np.uint32)),
         tables={name: _to_bytes(getattr(state, name)[condition, row]) for name in _TABLES},
+        reference=_to_bytes(np.where(condition == DEV, state.reference[row], np.nan)),
         rule={name: _to_bytes(column) for name, column in _rule_of(rules, condition, row).items()},
+        windows=_pack_windows(rules, state.rings),
     )
     payload = msgspec.msgpack.encode(body)
     return _HEADER.pack(_MAGIC, VERSION, zlib.crc32(payload)) + payload
@@ -96,6 +103,7 @@ def unpack_state(rules: Rules, payload: bytes) -> State:
         )
     state, condition, row = _columns(rules, body, rows)
     _fill(state, body, condition, row, np.ones(len(row), np.bool_))
+    _fill_windows(rules, state.rings, body)
     return state
 
 
@@ -112,6 +120,7 @@ def unpack_unchanged(rules: Rules, payload: bytes) -> tuple[State, Reset]:
         old = _from_bytes(body.rule[name], column.dtype)
         same &= (old == column) | (np.isnan(old) & np.isnan(column))
     _fill(state, body, condition, row, same)
+    _fill_windows(rules, state.rings, body)
     # A silence is announced once; where STALE starts fresh or is newly enabled the next tick looks again.
     state.stale &= state.active[STALE] | ~rules.enabled[STALE]
     gone = ~same & _from_bytes(body.tables["active"], state.active.dtype)
@@ -146,7 +155,7 @@ def _check_names(rules: Rules, body: _Body) -> int:
 
 def _columns(rules: Rules, body: _Body, rows: int) -> tuple[State, NDArray[np.int64], NDArray[np.int64]]:
     """Return a state with the columns of the snapshot, and condition and row of its cells."""
-    state = State.fresh(rules.count)
+    state = State.fresh(rules.count, len(rules.ringed))
     # Only clocks later than this are ever brought forward, so fresh rows must not be forgotten.
     state.latest_ms = body.latest_ms if rows == rules.count else state.latest_ms
     for name in _COLUMNS:
@@ -164,6 +173,8 @@ def _fill(
     for name in _TABLES:
         table = getattr(state, name)
         table[condition, row] = _from_bytes(body.tables[name], table.dtype)[wanted]
+    compared = condition == DEV
+    state.reference[row[compared]] = _from_bytes(body.reference, state.reference.dtype)[wanted][compared]
     alive = state.active | (state.pending != IDLE)
     alive[STALE] = False
     state.busy[:] = alive.any(axis=0)
@@ -180,6 +191,42 @@ def _rule_of(
         "off_delay_ms": rules.off_delay_ms[condition, row],
         "enabled": rules.enabled[condition, row],
         "allowance_ms": np.where(condition == STALE, rules.stale_after_ms[row], rules.hold_ms[row]),
+        "window_ms": np.where(np.isin(condition, WINDOWED_CONDITIONS), rules.window_ms[row], 0),
+        "partner": np.where(condition == DEV, rules.partners[0][row], NOBODY),
+        "other_partner": np.where(condition == DEV, rules.partners[1][row], NOBODY),
+    }
+
+
+def _pack_windows(rules: Rules, rings: Rings) -> dict[str, bytes]:
+    """Return the windows that hold something."""
+    ring = np.flatnonzero(rings.slot != EMPTY)
+    row = rules.ringed.take(ring)
+    return {
+        "row": _to_bytes(row.astype(np.uint32)),
+        "slot": _to_bytes(rings.slot[ring]),
+        "open": rings.open[ring].tobytes(),
+        "cell": rings.cell[ring].tobytes(),
+    } | {name: _to_bytes(column) for name, column in _window_rule_of(rules, row).items()}
+
+
+def _fill_windows(rules: Rules, rings: Rings, body: _Body) -> None:
+    """Take the windows whose width and range are the same; the others fill anew."""
+    row = _from_bytes(body.windows["row"], np.dtype(np.uint32)).astype(np.int64)
+    ring = rules.ring.take(row)
+    same = ring != NOBODY
+    for name, column in _window_rule_of(rules, row).items():
+        same &= _from_bytes(body.windows[name], column.dtype) == column
+    ring = ring[same]
+    rings.slot[ring] = _from_bytes(body.windows["slot"], rings.slot.dtype)[same]
+    rings.open[ring] = np.frombuffer(body.windows["open"], CELL)[same]
+    rings.cell[ring] = np.frombuffer(body.windows["cell"], CELL).reshape(-1, SLOTS)[same]
+
+
+def _window_rule_of(rules: Rules, row: NDArray[np.int64]) -> dict[str, NDArray[np.float64] | NDArray[np.int64]]:
+    return {
+        "window_ms": rules.window_ms.take(row),
+        "range_low": rules.range_low.take(row),
+        "range_high": rules.range_high.take(row),
     }
 
 

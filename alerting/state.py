@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.quality import CLOCK_SUSPECT
+from alerting.rings import Rings
 from config.contract.quality import Quality, Reason, pack
 from config.plant.model import CONDITIONS
 
@@ -30,7 +31,10 @@ UNHEARD: Final = pack(Quality.BAD, Reason.NOT_FINITE)
 
 @dataclass(slots=True, eq=False)
 class State:
-    """Everything that decides what the next sample or tick will do. About 210 bytes per tag."""
+    """Everything that decides what the next sample or tick will do.
+
+    About 340 bytes per tag, and 520 more for the window of a tag that has one; `bytes_per_tag` says exactly.
+    """
 
     clock_ms: NDArray[np.int64]
     """[row]: latest trusted source time evaluated; -1 before."""
@@ -56,12 +60,21 @@ class State:
     """[condition, row]: time the pending run was held before the last evaluated sample; else 0."""
     changed_ms: NDArray[np.int64]
     """[condition, row]: time of the last transition; 0 before."""
+    reference: NDArray[np.float64]
+    """[row]: what the last evaluated sample was compared with while a run of DEV is counting; else NaN."""
+    rings: Rings
+    """The windows."""
     latest_ms: int
     """No ``heard_ms`` is later than this."""
 
     @classmethod
-    def fresh(cls, rows: int) -> State:
-        """Return the state of tags that were never heard and whose silence does not count yet."""
+    def fresh(cls, rows: int, rings: int = 0) -> State:
+        """Return the state of tags that were never heard and whose silence does not count yet.
+
+        Args:
+            rows: Number of tags.
+            rings: Number of tags that have a window.
+        """
         table = (len(CONDITIONS), rows)
         return cls(
             clock_ms=np.full(rows, -1, np.int64),
@@ -76,6 +89,8 @@ class State:
             onset_ms=np.zeros(table, np.int64),
             held_ms=np.zeros(table, np.int64),
             changed_ms=np.zeros(table, np.int64),
+            reference=np.full(rows, np.nan),
+            rings=Rings.fresh(rings),
             latest_ms=NEVER_MS,
         )
 
@@ -83,3 +98,9 @@ class State:
         """Return the effective time of the last evaluated sample of each row."""
         suspect = self.quality.take(rows) == CLOCK_SUSPECT
         return np.where(suspect, self.received_ms.take(rows), self.clock_ms.take(rows))
+
+    def bytes_per_tag(self) -> float:
+        """Return how much memory the state takes for each tag."""
+        arrays = [getattr(self, name) for name in State.__slots__ if name not in ("rings", "latest_ms")]
+        arrays += [self.rings.slot, self.rings.open, self.rings.cell]
+        return float(sum(array.nbytes for array in arrays) / max(1, len(self.value)))

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from alerting.batch import Change, Transitions
+from alerting.retrospect import Alarms
 from config.plant.model import CONDITIONS, Condition, ConditionRule, Plant, Tag
 from gateway.commands import Acknowledge
 from gateway.errors import ConflictError
@@ -173,13 +174,45 @@ class AlarmBook:
                 self._raise(decided, tag, condition, onset_ms, when, _Seen(None, 0))
         return decided
 
+    def recall(self, tag: str, missed: Alarms, received_ms: int, decided_ms: int, position: int) -> Decided:
+        """Record alarms that late samples show to have been missed; they are over, and were never told as live.
+
+        Args:
+            tag: Of all of them.
+            missed: From `alerting.retrospect`.
+            received_ms: When the last of the late samples came, gateway clock.
+            decided_ms: Now, gateway clock.
+            position: The log row after which they are recorded.
+        """
+        decided = Decided()
+        for at in range(len(missed)):
+            condition = CONDITIONS[int(missed.condition[at])]
+            when = _When(int(missed.raised_ms[at]), received_ms, decided_ms, position)
+            seen = _Seen(_number(float(missed.value[at])), int(missed.quality[at]))
+            row = self._row(tag, condition, int(missed.onset_ms[at]), when, seen)
+            row |= {
+                "state": "cleared",
+                "cleared_ms": int(missed.cleared_ms[at]),
+                "delayed": False,
+                "retrospective": True,
+            }
+            self._record(decided, row, "retrospective", when, seen)
+        return decided
+
     def _raise(self, decided: Decided, tag: str, condition: Condition, onset_ms: int, when: _When, seen: _Seen) -> None:
-        rule, described = self._rules[tag, condition], self._tags[tag]
-        name = alarm_id(tag, condition, onset_ms)
-        self._supersede(decided, (tag, condition), name, when)
+        row = self._row(tag, condition, onset_ms, when, seen)
+        self._supersede(decided, (tag, condition), row["alarm_id"], when)
         earlier = self._open.get((tag, condition)) or self._ended.get((tag, condition))
-        row = {
-            "alarm_id": name,
+        if earlier and earlier["alarm_id"] == row["alarm_id"]:
+            row["version"] = int(earlier["version"])
+        self._open[tag, condition] = row
+        self._record(decided, row, "raised", when, seen)
+
+    def _row(self, tag: str, condition: Condition, onset_ms: int, when: _When, seen: _Seen) -> dict[str, Any]:
+        """Return the row of an alarm that has just been raised, before its first event."""
+        rule, described = self._rules[tag, condition], self._tags[tag]
+        return {
+            "alarm_id": alarm_id(tag, condition, onset_ms),
             "tag": tag,
             "condition": condition.value,
             "tier": int(rule.tier),
@@ -198,7 +231,8 @@ class AlarmBook:
             "on_delay_ms": rule.on_delay_ms,
             "basis": rule.basis,
             "delayed": _is_delayed(condition, rule, when, self._delayed_after_ms),
-            "version": int(earlier["version"]) if earlier and earlier["alarm_id"] == name else 0,
+            "retrospective": False,
+            "version": 0,
             "base_tier": int(rule.tier),
             "latch": rule.latch,
             "alarmed_ms": when.received_ms,
@@ -207,8 +241,6 @@ class AlarmBook:
             "rise": None,
             **seen.columns(),
         }
-        self._open[tag, condition] = row
-        self._record(decided, row, "raised", when, seen)
 
     def _supersede(self, decided: Decided, key: tuple[str, Condition], name: str, when: _When) -> None:
         """End a latched alarm in favour of the one that is raised now; with the same name it is the same alarm."""
@@ -239,7 +271,8 @@ class AlarmBook:
         self._event_id += 1
         row["version"] += 1
         row["sequence"] = self._event_id
-        self._ladder.note(row)
+        if not row["retrospective"]:
+            self._ladder.note(row)
         decided.alarms.append(dict(row))
         decided.events.append(
             {
@@ -304,6 +337,8 @@ def _number(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _measures(transitions: Transitions, at: int) -> tuple[float | None, float | None, float | None]:  # noqa: ARG001
+def _measures(transitions: Transitions, at: int) -> tuple[float | None, float | None, float | None]:
     """Return what the engine measured for a transition, with its interval; None where there is none."""
-    return None, None, None
+    measured = (transitions.measure[at], transitions.low[at], transitions.high[at])
+    measure, low, high = (_number(float(one)) for one in measured)
+    return measure, low, high

@@ -22,6 +22,7 @@ from gateway.errors import GatewayError
 from gateway.history.duckdb_store import HistoryStore
 from gateway.history.follower import Follower
 from gateway.ingest.mqtt import MqttTransport
+from gateway.late_lane import LateLane
 from gateway.live import Board, Hub
 from gateway.lock import own
 from gateway.pipeline import Pipeline
@@ -40,6 +41,8 @@ _SWITCH_S = 0.0005
 _BEHIND = 5
 """Of the history: about a third of a processor's turns when the pipeline wants it too. Much more, and it would be kept
 waiting while it holds the interpreter that the pipeline waits for."""
+_LAST = 10
+"""Of the late lane: nobody waits for it."""
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +75,8 @@ async def run_gateway(
         history = HistoryStore(settings.data_dir / HISTORY_FILE)
         board, hub = Board(), Hub()
         following = Follower(LogFollowing(reader), history, board)
+        queries = Queries(reader)
+        lane = LateLane(LogFollowing(reader), history, queries, plant, clock, following.position)
         transport = MqttTransport(
             settings.broker,
             f"hazgate-{plant.site.id}-gateway",
@@ -85,13 +90,14 @@ async def run_gateway(
             records=Records(writer),
             transport=transport,
             clock=clock,
+            lane=lane,
             board=board,
             hub=hub,
             inbox=inbox,
             history_position=following.position,
             wake_history=following.wake,
         )
-        api = create_api(plant, board, hub, Queries(reader), history, clock, version("hazgate"), inbox)
+        api = create_api(plant, board, hub, queries, history, clock, version("hazgate"), inbox)
         loop = asyncio.get_running_loop()
 
         def give_up() -> None:
@@ -102,6 +108,7 @@ async def run_gateway(
         try:
             crew.start("pipeline", pipeline.run)
             crew.start("history", following.run, niceness=_BEHIND)
+            crew.start("late-lane", lane.run, niceness=_LAST)
             crew.start("keeper", lambda ended: keep_short(reader, ended))
             on_ready("http://{}:{}".format(*listener.getsockname()[:2]))
             await _serve(server, listener, stop)

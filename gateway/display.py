@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from config.chemicals import load_chemicals
 from config.errors import UnitError
-from config.plant.model import Plant, Tag, Text
+from config.plant.model import LIMIT_KINDS, Condition, LimitKind, Plant, Tag, Text
 from config.units import CANONICAL_UNITS, IDENTITY, Conversion, LelTable, Quantity, ReferenceAir, conversion
 
 __all__ = ["DisplayUnit", "chemical_name", "number_text", "unit_of"]
@@ -45,6 +45,34 @@ class DisplayUnit:
     def show_span(self, span: float) -> float:
         """Return a canonical difference (a deadband) in this unit: scaled, not shifted."""
         return _tidy(self.conversion.from_canonical(span) - self.conversion.from_canonical(0.0))
+
+    def show_limit(self, condition: Condition, limit: float | None) -> float | None:
+        """Return a limit (or what is compared with it), as people write it: rates in this unit a minute."""
+        if limit is None or not math.isfinite(limit):
+            return None
+        match LIMIT_KINDS[condition]:
+            case LimitKind.VALUE:
+                return self.show_finite(limit)
+            case LimitKind.MINUTES:
+                return _tidy(limit)
+            case _:
+                return self.show_span(limit)
+
+    def show_deadband(self, condition: Condition, deadband: float) -> float:
+        """Return a deadband as people write it."""
+        return deadband if LIMIT_KINDS[condition] is LimitKind.MINUTES else self.show_span(deadband)
+
+    def limit_unit(self, condition: Condition) -> str:
+        """Return the unit of a limit, as printed; empty for plain numbers and where there is no limit."""
+        match LIMIT_KINDS[condition]:
+            case LimitKind.NONE:
+                return ""
+            case LimitKind.MINUTES:
+                return "min"
+            case LimitKind.PER_MINUTE:
+                return f"{self.name}/min"
+            case _:
+                return self.name
 
     def show_array(self, values: NDArray[np.float64]) -> list[float | None]:
         """Return canonical values in this unit; what is no number is None."""

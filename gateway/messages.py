@@ -38,6 +38,11 @@ CONDITION_NAMES: Mapping[Condition, Text] = {
     Condition.LL: Text("低低报警", "LOW LOW"),
     Condition.STALE: Text("数据中断", "NO DATA"),
     Condition.BAD_PV: Text("测量坏值", "BAD VALUE"),
+    Condition.ROC_HIGH: Text("上升过快", "RISING FAST"),
+    Condition.ROC_LOW: Text("下降过快", "FALLING FAST"),
+    Condition.FORECAST: Text("趋势将越限", "LIMIT AHEAD"),
+    Condition.DEV: Text("偏差报警", "DEVIATION"),
+    Condition.FLATLINE: Text("数值不变", "FLAT LINE"),
 }
 
 STATE_NAMES: Mapping[str, Text] = {
@@ -108,6 +113,8 @@ def message(row: Mapping[str, Any], plant: Plant, lang: Lang) -> str:
         parts.append(in_words(STATE_NAMES[row["state"]], lang))
     if row["delayed"]:
         parts.append("（迟报）" if lang == "zh" else "(delayed)")
+    if row["retrospective"]:
+        parts.append("（追溯）" if lang == "zh" else "(retrospective)")
     if row.get("rise"):
         parts.append(f"[{rise_message(row['rise'], lang)}]")
     return " ".join(part for part in parts if part)

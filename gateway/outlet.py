@@ -70,7 +70,7 @@ class Outlet:
         self._kept[edge, epoch] = (upto, (*earlier, *refused)[-_REFUSALS_TOLD:])
 
     def tell(self, alarms: Iterable[Mapping[str, Any]]) -> None:
-        """Queue alarm rows, in the order of their events; `flush` publishes them."""
+        """Queue alarm rows, in the order of their events; `flush` publishes them, but for retrospective ones."""
         self._waiting.extend(alarms)
 
     def flush(self, now_s: float, open_alarms: Sequence[Mapping[str, Any]]) -> None:
@@ -85,7 +85,7 @@ class Outlet:
         if self._transport.generation != self._generation:
             self._start_over(open_alarms)
         self._confirm()
-        while self._waiting and self._publish(self._waiting[0]):
+        while self._waiting and (self._waiting[0]["retrospective"] or self._publish(self._waiting[0])):
             self._waiting.popleft()
         if self._kept and now_s >= self._next_kept_s:
             self._next_kept_s = now_s + _KEPT_EVERY_S

@@ -30,6 +30,8 @@ from gateway.errors import OverloadError, RecordsBusyError, RecordsError
 from gateway.ingest.acceptance import Intake, Mark, take_in
 from gateway.ingest.decode import Decoder
 from gateway.ingest.transport import Message, Transport
+from gateway.late_lane import FOLLOWER as LATE_LANE
+from gateway.late_lane import LateLane
 from gateway.ledger import Count
 from gateway.live import AlarmNotice, Board, Hub, Values
 from gateway.orders import carry_out
@@ -79,6 +81,7 @@ class Pipeline:
         records: The records database.
         transport: Where messages come from and answers go.
         clock: Wall and monotonic.
+        lane: Where late samples are evaluated again.
         board: Where the state of the moment is shown.
         hub: Where alarm notices go.
         inbox: What people ask for.
@@ -94,6 +97,7 @@ class Pipeline:
         records: Records,
         transport: Transport,
         clock: Clock,
+        lane: LateLane,
         board: Board,
         hub: Hub,
         inbox: Inbox,
@@ -105,6 +109,8 @@ class Pipeline:
         self._records = records
         self._transport = transport
         self._clock = clock
+        self._lane = lane
+        self._recalled = 0
         self._board = board
         self._hub = hub
         self._inbox = inbox
@@ -190,14 +196,16 @@ class Pipeline:
         work.position += 1
         commit.log.append(LogRow(work.position, Kind.TICK, now_ms))
         self._decide(work, transitions, decided, now_ms, ticking=True)
+        self._recall(work, decided)
         now_s = self._clock.monotonic_s()
         self._tick_at_s = max(self._tick_at_s + _TICK_MS / 1000, now_s)
         if now_s >= self._snapshot_at_s:
             commit.snapshot = (work.position, work.engine.snapshot())
             self._snapshot_at_s = now_s + self._settings.snapshot_every_s
             self._replayable_from = work.position
+            commit.followers |= {LATE_LANE: self._lane.position()}
         if work.outlet.position != self._outlet_written:
-            commit.followers = {FOLLOWER: work.outlet.position}
+            commit.followers |= {FOLLOWER: work.outlet.position}
             self._outlet_written = work.outlet.position
 
     def _decide(
@@ -209,9 +217,17 @@ class Pipeline:
         if ticking or len(transitions):
             _extend(decided, work.book.escalate(received_ms, decided_ms, work.position))
 
+    def _recall(self, work: _Work, decided: Decided) -> None:
+        """Record what the late lane has found."""
+        found = self._lane.findings()
+        now_ms = self._clock.wall_ms()
+        for one in found:
+            _extend(decided, work.book.recall(one.tag, one.alarms, one.received_ms, now_ms, work.position))
+        self._recalled = len(found)
+
     def _trim(self, commit: Commit) -> None:
         """Let go of log rows that neither a replay nor history needs: a few each time, so that no commit is long."""
-        needless = min(self._replayable_from, self._history_position())
+        needless = min(self._replayable_from, self._history_position(), self._lane.position())
         if self._trimmed < needless:
             self._trimmed = min(needless, self._trimmed + _TRIM_PER_ROW * len(commit.log) + 1)
             commit.trim_upto = self._trimmed
@@ -233,6 +249,8 @@ class Pipeline:
 
     def _tell(self, work: _Work, intake: Intake, decided: Decided, messages: Sequence[Message]) -> None:
         """Everything here is durable: say so, and hand it on."""
+        self._lane.recorded(self._recalled)
+        self._recalled = 0
         work.marks.update(intake.marks)
         self._transport.acknowledge(messages)
         for (edge, epoch), refused in intake.announce.items():
@@ -331,6 +349,8 @@ class Pipeline:
         self._replayable_from = resumed.snapshot_position
         self._trimmed = resumed.trimmed
         self._outlet_written = work.outlet.position
+        self._lane.start_from(max(resumed.trimmed, resumed.reconsidered))
+        self._recalled = 0
         self._show(work, now_ms)
         return work
 

@@ -19,6 +19,7 @@ from alerting.rules import Rules, compile_rules
 from config.plant.model import CONDITIONS, Condition, Plant
 from gateway.alarms import AlarmBook
 from gateway.ingest.acceptance import Mark
+from gateway.late_lane import FOLLOWER as LATE_LANE
 from gateway.outlet import FOLLOWER
 from gateway.records.log import Kind, LogRow, decode_samples
 from gateway.records.writer import Commit, Records, Stored
@@ -46,6 +47,8 @@ class Resumed:
     """Alarms with later events, those of this start included."""
     trimmed: int
     """Rows of the log up to here are gone."""
+    reconsidered: int
+    """Late samples up to here have been evaluated again."""
     commit: Commit = field(default_factory=Commit)
 
 
@@ -86,6 +89,7 @@ def resume(records: Records, plant: Plant, delayed_after_ms: int, now_ms: int) -
         told_upto=told_upto,
         untold=[*records.alarms_since(told_upto), *decided.alarms],
         trimmed=stored.trimmed,
+        reconsidered=stored.followers.get(LATE_LANE, 0),
         commit=Commit(
             log=[LogRow(position, Kind.START, now_ms)],
             names={row: name for row, name in enumerate(names) if row >= len(stored.names)},

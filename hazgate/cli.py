@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "edge": "运行边缘代理 · Run an edge agent.",
     "simulate": "模拟传感器 · Play a scenario of a plant, as its sensors would publish it.",
     "replay": "重放历史数据 · Publish recorded data as if sensors sent it.",
+    "limits": "建议报警限 · Suggest limits, deadbands and delays from a normal period.",
     "openapi": "输出接口描述 · Print the OpenAPI document of the HTTP interface.",
     "config": "检查、显示工厂描述文件 · Check and show plant files, print their JSON Schema.",
 }

@@ -41,6 +41,7 @@ def build_plant(document: PlantDocument, references: References) -> Plant:
         air=air,
     )
     tags = {name: tag for name, written in document.tags.items() if (tag := builder.build(name, written)) is not None}
+    builder.check_partners(tags)
     return Plant(
         enterprise=Enterprise(enterprise.id, _text(enterprise.name)),
         site=Site(site.id, _text(site.name), site.latitude_deg, site.longitude_deg),

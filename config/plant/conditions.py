@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from config.chemicals import GasLimit
+from config.plant.derived import DERIVED, Note, derived_rule
 from config.plant.document import ConditionDocument
 from config.plant.model import CONDITIONS, Condition, ConditionRule, InstrumentKind, Tier
 from config.units import Conversion, Quantity
 
-__all__ = ["LIMIT_CONDITIONS", "Instrument", "Note", "condition_rules"]
+__all__ = ["LIMIT_CONDITIONS", "Instrument", "condition_rules"]
 
 LIMIT_CONDITIONS = (Condition.LL, Condition.L, Condition.H, Condition.HH)
 """Conditions with a limit, from the lowest to the highest."""
@@ -60,10 +60,6 @@ class Instrument:
     range_high: float
 
 
-Note: TypeAlias = Callable[[Condition, str, str, str], None]
-"""Called with a condition, its key (``limit``, ``deadband``...), what was found and what is allowed."""
-
-
 def condition_rules(
     instrument: Instrument,
     written: Mapping[Condition, ConditionDocument],
@@ -91,9 +87,30 @@ def condition_rules(
         document = written.get(condition, ConditionDocument())
         if condition in limits:
             rules.append(_limit_rule(condition, instrument, limits, bases[condition], document, note))
+        elif condition in DERIVED:
+            rules += _derived_rules(condition, instrument, limits, written.get(condition), note)
         elif condition not in LIMIT_CONDITIONS:
             rules.append(_fault_rule(condition, instrument, document, note))
+    for condition, document in written.items():
+        if document.partners is not None and condition not in DERIVED:
+            note(condition, "partners", f"partners of {condition.value}", "partners of DEV alone")
     return tuple(rules)
+
+
+def _derived_rules(
+    condition: Condition,
+    instrument: Instrument,
+    limits: Mapping[Condition, float],
+    document: ConditionDocument | None,
+    note: Note,
+) -> list[ConditionRule]:
+    """Return the rule of a condition that holds only where it is written."""
+    if document is None:
+        return []
+    rule = derived_rule(condition, document, instrument.conversion, instrument.unit, note)
+    if condition is Condition.FORECAST and rule is not None and not limits:
+        note(condition, "limit", "nothing to forecast", "at least one of HH, H, L, LL on the same tag")
+    return [] if rule is None else [rule]
 
 
 def _limit(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema, create_model
 
 from config.plant.model import Condition, EdgeKind, InstrumentKind, SourceFormat, Tier, VesselKind
 from config.units import LelTable, Quantity
@@ -72,6 +72,11 @@ def _keys(value: object) -> object:
     return value.split(".") if isinstance(value, str) and value else value
 
 
+def _names(value: object) -> object:
+    """Read one name as a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
 Number: TypeAlias = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Words: TypeAlias = Annotated[str, Field(min_length=1, max_length=500)]
 DurationMs: TypeAlias = Annotated[
@@ -86,6 +91,11 @@ Keys: TypeAlias = Annotated[
     tuple[str, ...],
     BeforeValidator(_keys, json_schema_input_type=str | list[str]),
     Field(description="Keys to a value inside a JSON payload: `a.b.0`, or a list when a key contains a dot"),
+]
+Names: TypeAlias = Annotated[
+    tuple[Words, ...],
+    BeforeValidator(_names, json_schema_input_type=str | list[str]),
+    Field(min_length=1, max_length=2),
 ]
 PositionM: TypeAlias = Annotated[
     list[Number],
@@ -174,15 +184,17 @@ class ConditionDocument(_Document):
     """One alarm condition. Short forms: a number is the limit; false switches it off."""
 
     limit: Number | None = None
-    """In the unit of the tag. Not for STALE and BAD_PV."""
+    """In the unit of the tag; of ROC+ and ROC- per minute, of FORECAST in minutes. Not for STALE and BAD_PV."""
     deadband: Annotated[Number, Field(ge=0)] | None = None
-    """In the unit of the tag: clears only this far back from the limit."""
+    """In the unit of the limit: clears only this far back from it."""
     on_delay: DurationMs | None = None
     off_delay: DurationMs | None = None
     tier: TierName | None = None
     enabled: StrictBool | None = None
     latch: StrictBool | None = None
-    """Once over, the alarm stays on the list until somebody acknowledges it; default: no."""
+    """Stays on the list until it is acknowledged, though its condition is over; default false."""
+    partners: Names | None = None
+    """Only for DEV: the tag to compare with, or two: then the median of the three counts."""
     basis: Words | None = None
     """Where the limit comes from: a clause, a data sheet, a calculation."""
 
@@ -193,7 +205,7 @@ Short: TypeAlias = Annotated[
 ]
 
 
-class LimitsDocument(_Document):
+class _LimitsDocument(_Document):
     """The conditions of a tag."""
 
     HH: Short = None
@@ -204,6 +216,23 @@ class LimitsDocument(_Document):
     """No sample for longer than `stale_after`."""
     BAD_PV: Short = None
     """The value is unusable."""
+    FORECAST: Short = None
+    """At the present rate the next limit is reached within so many minutes."""
+    DEV: Short = None
+    """Differs from its partners by more than the limit."""
+    FLATLINE: Short = None
+    """Samples keep coming, but their range over the window is smaller than the limit."""
+
+
+if TYPE_CHECKING:
+    LimitsDocument: TypeAlias = _LimitsDocument
+else:
+    # Names that no class body can write.
+    _rates = {
+        "ROC+": (Short, Field(None, description="Rises by at least so much a minute, over the window.")),
+        "ROC-": (Short, Field(None, description="Falls by at least so much a minute, over the window.")),
+    }
+    LimitsDocument = create_model("LimitsDocument", __base__=_LimitsDocument, __doc__=_LimitsDocument.__doc__, **_rates)
 
 
 class SourceDocument(_Document):
@@ -248,6 +277,8 @@ class TemplateDocument(_Document):
     """How long a sample stands before it counts as a gap; default 2 x period."""
     stale_after: DurationMs | None = None
     """Silence that raises STALE; default 5 x period, at least 10 s."""
+    window: DurationMs | None = None
+    """How far back ROC+, ROC-, FORECAST and FLATLINE look; default 32 x period, at least 5 min."""
     edge: str | None = None
     """Default: the edge of the vehicle."""
     hazard_unit: str | None = None

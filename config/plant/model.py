@@ -11,6 +11,8 @@ from config.units import LelTable, Quantity, ReferenceAir
 
 __all__ = [
     "CONDITIONS",
+    "LIMIT_KINDS",
+    "WINDOWED",
     "Condition",
     "ConditionRule",
     "Edge",
@@ -21,6 +23,7 @@ __all__ = [
     "HazardUnit",
     "InstrumentKind",
     "KOfN",
+    "LimitKind",
     "Plant",
     "Position",
     "Site",
@@ -55,6 +58,42 @@ class Condition(StrEnum):
     LL = "LL"
     STALE = "STALE"
     BAD_PV = "BAD_PV"
+    ROC_HIGH = "ROC+"
+    ROC_LOW = "ROC-"
+    FORECAST = "FORECAST"
+    DEV = "DEV"
+    FLATLINE = "FLATLINE"
+
+
+class LimitKind(StrEnum):
+    """What the limit (and the deadband) of a condition is a number of."""
+
+    NONE = "none"
+    VALUE = "value"
+    """The tag's unit, on its scale."""
+    DIFFERENCE = "difference"
+    """The tag's unit, as a difference: an offset of the scale does not matter."""
+    PER_MINUTE = "per_minute"
+    """A difference per minute."""
+    MINUTES = "minutes"
+
+
+LIMIT_KINDS: Mapping[Condition, LimitKind] = {
+    Condition.HH: LimitKind.VALUE,
+    Condition.H: LimitKind.VALUE,
+    Condition.L: LimitKind.VALUE,
+    Condition.LL: LimitKind.VALUE,
+    Condition.STALE: LimitKind.NONE,
+    Condition.BAD_PV: LimitKind.NONE,
+    Condition.ROC_HIGH: LimitKind.PER_MINUTE,
+    Condition.ROC_LOW: LimitKind.PER_MINUTE,
+    Condition.FORECAST: LimitKind.MINUTES,
+    Condition.DEV: LimitKind.DIFFERENCE,
+    Condition.FLATLINE: LimitKind.DIFFERENCE,
+}
+
+WINDOWED = (Condition.ROC_HIGH, Condition.ROC_LOW, Condition.FORECAST, Condition.FLATLINE)
+"""Conditions that look at the window of a tag, not only at its last sample."""
 
 
 CONDITIONS: tuple[Condition, ...] = tuple(Condition)
@@ -167,15 +206,18 @@ class ConditionRule:
     condition: Condition
     tier: Tier
     limit: float
-    """NaN for STALE and BAD_PV."""
+    """What it is a number of says `LIMIT_KINDS`; NaN for STALE and BAD_PV."""
     deadband: float
+    """Of the same kind as a difference; >= 0."""
     on_delay_ms: int
     off_delay_ms: int
     enabled: bool
     basis: str
     """Where the limit comes from, e.g. ``GB/T 50493-2019: 25 %LEL``."""
     latch: bool = False
-    """Once over, the alarm stays on the list until somebody acknowledges it."""
+    """An alarm stays on the list until it is acknowledged, though its condition is over."""
+    partners: tuple[str, ...] = ()
+    """DEV: the one tag it is compared with, or the two with which it makes three of a kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +263,8 @@ class Tag:
     """How long a sample stands for the process before it counts as a gap: on- and off-delays stop there."""
     stale_after_ms: int
     """Silence longer than this raises STALE."""
+    window_ms: int
+    """Over how long the conditions of `WINDOWED` look back."""
     edge: str
     hazard_unit: str
     vessel: str

@@ -34,6 +34,9 @@ _REQUIRED = ("description", "kind", "quantity", "unit", "range", "period")
 _HOLD_PERIODS = 2
 _STALE_PERIODS = 5
 _STALE_AT_LEAST_MS = 10_000
+_WINDOW_PERIODS = 32
+_WINDOW_AT_LEAST_MS = 300_000
+_WINDOW_AT_LEAST_PERIODS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,16 @@ class _Place:
     vehicle: Vehicle | None
     hazard_unit: str
     edge: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """How often a tag speaks, and what follows from it."""
+
+    period_ms: int
+    hold_ms: int
+    stale_after_ms: int
+    window_ms: int
 
 
 @dataclass(slots=True)
@@ -60,6 +73,8 @@ class TagBuilder:
     lel_table: LelTable
     air: ReferenceAir
     _sources: SourceBuilder = field(init=False)
+    _pairs: list[tuple[Path, str, str]] = field(default_factory=list, init=False)
+    """Where it is written, a tag, and a tag it is compared with."""
 
     def __post_init__(self) -> None:
         self._sources = SourceBuilder(self.edges, self.references.findings)
@@ -78,7 +93,7 @@ class TagBuilder:
         instrument = self._instrument(overlay, substance)
         if instrument is None:
             return None
-        period_ms, hold_ms, stale_after_ms = self._times(overlay)
+        times = self._times(overlay)
         vessel_id, vehicle_id = overlay.get("vessel") or "", overlay.get("vehicle") or ""
         names = {"site": self.site, "edge": place.edge, "tag": name, "vessel": vessel_id, "vehicle": vehicle_id}
         position = overlay.get("position")
@@ -91,9 +106,10 @@ class TagBuilder:
             range_high=instrument.range_high,
             kind=instrument.kind,
             position=None if position is None else Position(*position),
-            period_ms=period_ms,
-            hold_ms=hold_ms,
-            stale_after_ms=stale_after_ms,
+            period_ms=times.period_ms,
+            hold_ms=times.hold_ms,
+            stale_after_ms=times.stale_after_ms,
+            window_ms=times.window_ms,
             edge=place.edge,
             hazard_unit=place.hazard_unit,
             vessel=vessel_id,
@@ -169,21 +185,25 @@ class TagBuilder:
         convert = to_canonical.to_canonical
         return Instrument(overlay.get("kind"), quantity, unit, to_canonical, convert(low), convert(high))
 
-    def _times(self, overlay: Overlay) -> tuple[int, int, int]:
-        """Return period, hold and stale_after in milliseconds."""
+    def _times(self, overlay: Overlay) -> _Times:
         period_ms: int = overlay.get("period")
         hold_ms: int | None = overlay.get("hold")
         stale_after_ms: int | None = overlay.get("stale_after")
+        window_ms: int | None = overlay.get("window")
         if period_ms <= 0:
             self._note(overlay.path("period"), f"{period_ms} ms", "more than 0")
         if hold_ms is not None and hold_ms < period_ms:
             self._note(overlay.path("hold"), f"{hold_ms} ms", f"at least the period of {period_ms} ms")
         if stale_after_ms is not None and stale_after_ms <= period_ms:
             self._note(overlay.path("stale_after"), f"{stale_after_ms} ms", f"more than the period of {period_ms} ms")
-        return (
+        if window_ms is not None and window_ms < _WINDOW_AT_LEAST_PERIODS * period_ms:
+            allowed = f"at least {_WINDOW_AT_LEAST_PERIODS} periods of {period_ms} ms, or a line means nothing"
+            self._note(overlay.path("window"), f"{window_ms} ms", allowed)
+        return _Times(
             period_ms,
             hold_ms or _HOLD_PERIODS * period_ms,
             stale_after_ms or max(_STALE_AT_LEAST_MS, _STALE_PERIODS * period_ms),
+            window_ms or max(_WINDOW_AT_LEAST_MS, _WINDOW_PERIODS * period_ms),
         )
 
     def _description(self, overlay: Overlay, names: Mapping[str, str]) -> Text:
@@ -214,4 +234,23 @@ class TagBuilder:
             if not unread:
                 self._note(path, found, allowed)
 
-        return condition_rules(instrument, written, defaults, note)
+        rules = condition_rules(instrument, written, defaults, note)
+        for rule in rules:
+            self._take_partners(overlay, rule)
+        return rules
+
+    def _take_partners(self, overlay: Overlay, rule: ConditionRule) -> None:
+        """Check that the partners of a tag exist; that they measure the same is seen when all tags are built."""
+        path = overlay.path("limits", rule.condition.value, "partners")
+        for partner in rule.partners:
+            if partner == overlay.name or rule.partners.count(partner) > 1:
+                self._note(path, f"{partner!r}", "other tags, each once")
+            elif self.references.known("tags", partner, path):
+                self._pairs.append((path, overlay.name, partner))
+
+    def check_partners(self, tags: Mapping[str, Tag]) -> None:
+        """Check that tags are compared with tags of the same quantity only."""
+        for path, name, partner in self._pairs:
+            if name in tags and partner in tags and tags[name].quantity is not tags[partner].quantity:
+                found = f"{partner!r}, which measures {tags[partner].quantity.value}"
+                self._note(path, found, f"a tag that measures {tags[name].quantity.value} like {name!r}")

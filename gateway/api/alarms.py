@@ -38,6 +38,7 @@ class AlarmQuery(BaseModel):
     tag: str | None = None
     edge: str | None = None
     delayed: bool | None = None
+    retrospective: Annotated[bool | None, Field(description="Missed live, found when late samples came")] = None
     from_ms: Annotated[Moment | None, Field(alias="from", description="Raised at or after")] = None
     to_ms: Annotated[Moment | None, Field(alias="to", description="Raised before")] = None
     sort: Annotated[AlarmSort, Field(description="`tier`: worst first, then newest; `time`: newest first")] = (
@@ -57,6 +58,7 @@ class AlarmQuery(BaseModel):
             tag=self.tag,
             edge=self.edge,
             delayed=self.delayed,
+            retrospective=self.retrospective,
             from_ms=self.from_ms,
             to_ms=self.to_ms,
         )

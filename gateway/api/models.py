@@ -41,7 +41,7 @@ __all__ = [
 
 QualityName = Literal["good", "uncertain", "bad"]
 State = Literal["active", "latched", "cleared"]
-EventKind = Literal["raised", "tier_raised", "acknowledged", "latched", "cleared", "superseded"]
+EventKind = Literal["raised", "tier_raised", "acknowledged", "latched", "cleared", "superseded", "retrospective"]
 """What can happen to an alarm; see docs/alarm-lifecycle.md."""
 
 
@@ -104,17 +104,19 @@ class TagPage(Model):
 
 
 class ConditionView(Model):
-    """One alarm condition of a tag, in the unit of the tag."""
+    """One alarm condition of a tag."""
 
     condition: Condition
     tier: Tier
     limit: float | None = Field(description="null for STALE and BAD_PV")
     deadband: float
+    limit_unit: str = Field(description="Of limit and deadband: the unit of the tag, that a minute, or min")
     on_delay_ms: int
     off_delay_ms: int
     enabled: bool
+    latch: bool = Field(description="Stays on the list until it is acknowledged, though it is over")
+    partners: tuple[str, ...] = Field(description="DEV: the tags it is compared with")
     basis: str = Field(description="Where the limit comes from")
-    latch: bool = Field(description="Once over, the alarm stays until it is acknowledged")
 
 
 class TagDetail(TagItem):
@@ -236,6 +238,7 @@ class AlarmItem(Model):
     measure: float | None = Field(description="What the engine measured beside the value, canonical unit")
     measure_low: float | None = Field(description="Low end of its interval, or what it was compared with")
     measure_high: float | None
+    retrospective: bool = Field(description="Missed live, found when late samples came; it never was active")
     version: int = Field(description="Rises with every event; the higher one is the newer")
     last_event_id: int
 

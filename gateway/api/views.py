@@ -281,13 +281,15 @@ def _condition(rule: ConditionRule, unit: DisplayUnit) -> ConditionView:
     return ConditionView(
         condition=rule.condition,
         tier=rule.tier,
-        limit=unit.show(rule.limit),
-        deadband=unit.show_span(rule.deadband),
+        limit=unit.show_limit(rule.condition, rule.limit),
+        deadband=unit.show_deadband(rule.condition, rule.deadband),
+        limit_unit=unit.limit_unit(rule.condition),
         on_delay_ms=rule.on_delay_ms,
         off_delay_ms=rule.off_delay_ms,
         enabled=rule.enabled,
-        basis=rule.basis,
         latch=rule.latch,
+        partners=rule.partners,
+        basis=rule.basis,
     )
 
 
@@ -312,6 +314,7 @@ def _alarm_fields(row: Mapping[str, Any], plant: Plant) -> dict[str, Any]:
         "edge",
         "basis",
         "delayed",
+        "retrospective",
         "version",
     )
     times = ("onset_ms", "raised_ms", "cleared_ms", "received_ms", "decided_ms")

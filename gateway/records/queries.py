@@ -62,6 +62,7 @@ class AlarmFilter:
     tag: str | None = None
     edge: str | None = None
     delayed: bool | None = None
+    retrospective: bool | None = None
     from_ms: int | None = None
     """Raised at or after."""
     to_ms: int | None = None
@@ -141,6 +142,12 @@ class Queries:
         with self._read() as connection:
             found = _rows(connection, select(alarm).where(alarm.c.alarm_id == alarm_id))
         return found[0] if found else None
+
+    def alarms_overlapping(self, tag: str, from_ms: int, to_ms: int) -> list[Row]:
+        """Return the alarms of a tag whose time from onset to clearing meets ``from_ms <= t <= to_ms``."""
+        over = or_(alarm.c.cleared_ms.is_(None), alarm.c.cleared_ms >= from_ms)
+        with self._read() as connection:
+            return _rows(connection, select(alarm).where(alarm.c.tag == tag, alarm.c.onset_ms <= to_ms, over))
 
     def timeline(self, alarm_id: str) -> list[Row]:
         """Return the events of one alarm, oldest first."""
@@ -294,7 +301,7 @@ def _of_one_tag(wanted: AlarmFilter, sort: AlarmSort, after: AlarmKey | None, li
 def _others(wanted: AlarmFilter) -> list[ColumnElement[bool]]:
     """Return the restrictions beside state, tier and tag."""
     parts: list[ColumnElement[bool]] = []
-    for name in ("hazard_unit", "vessel", "edge", "delayed"):
+    for name in ("hazard_unit", "vessel", "edge", "delayed", "retrospective"):
         value = getattr(wanted, name)
         if value is not None:
             parts.append(alarm.c[name] == value)

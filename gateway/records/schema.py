@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from gateway.ledger import Count
@@ -148,6 +149,13 @@ alarm = Table(
     Column("quality", Integer, nullable=False, comment="packed quality of the deciding sample"),
     Column("basis", Text, nullable=False),
     Column("delayed", Boolean, nullable=False),
+    Column(
+        "retrospective",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="missed live, found when late samples came; never was active",
+    ),
     Column("version", Integer, nullable=False, comment="rises with every event"),
     Column("sequence", BigInteger, nullable=False, comment="event_id of its last event"),
     Column("base_tier", Integer, nullable=False, server_default="0", comment="as raised; tier may have risen since"),

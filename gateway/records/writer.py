@@ -41,7 +41,7 @@ class Commit:
     events: Sequence[Mapping[str, Any]] = ()
     names: Mapping[int, str] = field(default_factory=dict)
     """New tags: row -> name."""
-    followers: Mapping[str, int] = field(default_factory=dict)
+    followers: dict[str, int] = field(default_factory=dict)
     snapshot: tuple[int, bytes] | None = None
     """(log position it includes, payload)."""
     trim_upto: int | None = None

@@ -70,6 +70,7 @@ def _tag(name: str, edge: str) -> Tag:
         period_ms=1_000,
         hold_ms=2_000,
         stale_after_ms=600_000,
+        window_ms=300_000,
         edge=edge,
         hazard_unit=_UNIT,
         vessel="",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from config.clock import SystemClock
+from hazgate.arguments import wrong_use
+from hazgate.bench.detection import detect
 from hazgate.bench.pipeline import CASES, BenchError, machine, run_case
 
 __all__ = ["app"]
@@ -62,6 +65,67 @@ def pipeline(
         console.print(_table(rows))
     if any(row["lost"] for row in rows):
         raise typer.Exit(1)
+
+
+@app.command()
+def detection(
+    data: Annotated[Path, typer.Option(help="Holds skab/*/*.csv (waico/SKAB) or nab/windows.json (numenta/NAB).")],
+    false_alarms_per_day: Annotated[
+        list[float] | None, typer.Option(help="Wanted of each channel; may be given several times. [24, 1, 1/30]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """带标签数据上的检出、延迟与误报。 Faults found, how late, and false alarms, on labelled series."""
+    console = Console(stderr=True)
+    rates = false_alarms_per_day or [24.0, 1.0, 1 / 30]
+    if not all(rate > 0.0 for rate in rates):
+        wrong_use(f"--false-alarms-per-day {min(rates):g}: more than 0 is needed")
+    try:
+        found = detect(data, rates, console.print if console.is_terminal else lambda _: None)
+    except BenchError as error:
+        typer.echo(f"hazgate bench: {error}", err=True)
+        raise typer.Exit(1) from error
+    if as_json:
+        typer.echo(json.dumps({"machine": machine(), **found}, indent=2))
+    else:
+        Console().print(_totals(found["totals"]), _by_file(found["files"]))
+
+
+def _totals(rows: list[dict[str, Any]]) -> Table:
+    table = Table(title="detection")
+    for title in ("data", "detector", "wanted", "found", "by chance", "median, longest s", "false", "per channel-day"):
+        table.add_column(title, overflow="fold", justify="right")
+    for row in rows:
+        table.add_row(
+            row["data"],
+            row["detector"],
+            _number(row["wanted_per_channel_day"]),
+            f"{row['detected']} of {row['faults']}",
+            _number(row["by_chance"]),
+            f"{_number(row['median_delay_s'])}, {_number(row['longest_delay_s'])}",
+            str(row["false_alarms"]),
+            _number(row["false_alarms_per_channel_day"]),
+        )
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}" if value >= 1_000 else f"{value:.3g}"  # noqa: PLR2004 - as people write
+
+
+def _by_file(scores: list[dict[str, Any]]) -> Table:
+    """Return a line for each file and suggested setting."""
+    table = Table(title="by file")
+    for title in ("file", "detector", "wanted/day", "faults", "found: after, by", "false alarms"):
+        table.add_column(title, overflow="fold")
+    for one in scores:
+        if one["wanted_per_day"] is not None:
+            found = "\n".join(
+                f"{delay:g} s, {first}" for delay, first in zip(one["delays_s"], one["first"], strict=True)
+            )
+            wanted, counts = f"{one['wanted_per_day']:.3g}", (str(one["faults"]), found, str(one["false_alarms"]))
+            table.add_row(one["file"], one["detector"], wanted, *counts)
+    return table
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:

@@ -19,7 +19,7 @@ from config.errors import PlantError, Problem
 from config.plant.document import plant_schema
 from config.plant.escalations import in_short
 from config.plant.load import DEMO_PLANT, load_plant, plant_content
-from config.plant.model import ConditionRule, Plant, Tag, Text, Tier
+from config.plant.model import LIMIT_KINDS, WINDOWED, ConditionRule, LimitKind, Plant, Tag, Text, Tier
 from config.plant.substances import plant_substances
 from config.units import Conversion, conversion
 
@@ -136,7 +136,7 @@ def _tags_table(plant: Plant) -> Table:
         limits = Styled()
         for rule in tag.conditions:
             if rule.enabled and not math.isnan(rule.limit):
-                limits.append(f"{rule.condition.value} {_number(rule.limit, shown)}  ", _STYLES[rule.tier])
+                limits.append(f"{rule.condition.value} {_limit(rule, shown)}  ", _STYLES[rule.tier])
         table.add_row(tag.name, _both(tag.description), _range(tag, shown), _seconds(tag.period_ms), tag.edge, limits)
     return table
 
@@ -159,6 +159,7 @@ def _show_tag(console: Console, plant: Plant, tag: Tag) -> None:
         "period": _seconds(tag.period_ms),
         "hold": _seconds(tag.hold_ms),
         "stale after": _seconds(tag.stale_after_ms),
+        "window": _seconds(tag.window_ms) if any(rule.condition in WINDOWED for rule in tag.conditions) else "",
         "edge": tag.edge,
         "hazard unit": tag.hazard_unit,
         "vessel": tag.vessel,
@@ -183,13 +184,28 @@ def _rule_row(rule: ConditionRule, shown: Conversion) -> tuple[str | Styled, ...
     has_limit = not math.isnan(rule.limit)
     return (
         rule.condition.value + (" (锁存 · latch)" if rule.latch else "") + ("" if rule.enabled else " (停用 · off)"),
-        _number(rule.limit, shown) if has_limit else "",
-        f"{rule.deadband * shown.divisor / shown.multiplier:.6g}" if has_limit else "",
+        _limit(rule, shown) if has_limit else "",
+        f"{_difference(rule, rule.deadband, shown):.6g}" if has_limit else "",
         _seconds(rule.on_delay_ms),
         _seconds(rule.off_delay_ms),
         Styled(rule.tier.name.lower(), _STYLES[rule.tier]),
-        rule.basis,
+        " · ".join((*(f"± {partner}" for partner in rule.partners), *(["latch"] * rule.latch), rule.basis)),
     )
+
+
+def _limit(rule: ConditionRule, shown: Conversion) -> str:
+    kind = LIMIT_KINDS[rule.condition]
+    if kind is LimitKind.VALUE:
+        return _number(rule.limit, shown)
+    unit = {LimitKind.PER_MINUTE: "/min", LimitKind.MINUTES: " min"}.get(kind, "")
+    return f"{_difference(rule, rule.limit, shown):.6g}{unit}"
+
+
+def _difference(rule: ConditionRule, canonical: float, shown: Conversion) -> float:
+    """Return a deadband, or a limit that is a difference, in the unit of the tag; minutes as they are."""
+    if LIMIT_KINDS[rule.condition] is LimitKind.MINUTES:
+        return canonical
+    return canonical * shown.divisor / shown.multiplier
 
 
 def _table(title: str, *columns: str) -> Table:

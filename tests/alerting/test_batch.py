@@ -17,6 +17,9 @@ def one(tag: int, condition: int, change: Change, time_ms: int) -> Transitions:
         value=np.array([1.0]),
         quality=np.array([0], np.uint8),
         limit=np.array([np.nan]),
+        measure=np.array([np.nan]),
+        low=np.array([np.nan]),
+        high=np.array([np.nan]),
     )
 
 

@@ -42,6 +42,7 @@ def tag(name: str, **changes: object) -> Tag:
         period_ms=1_000,
         hold_ms=3_000,
         stale_after_ms=10_000,
+        window_ms=300_000,
         edge="e1",
         hazard_unit="u1",
         vessel="",
@@ -76,7 +77,7 @@ def test_every_row_gets_the_rules_of_its_tag() -> None:
     assert rules.limit[H].tolist() == pytest.approx([math.nan, 12.5], nan_ok=True)
     assert (rules.deadband[H, 1], rules.on_delay_ms[H, 1], rules.off_delay_ms[H, 1]) == (0.5, 2_000, 3_000)
     assert rules.enabled[:, 1].tolist() == [condition is Condition.H for condition in CONDITIONS]
-    assert rules.tier[:, 1].tolist() == [0, Tier.ORANGE, 0, 0, Tier.BLUE, 0]
+    assert rules.tier[:, 1].tolist() == [0, Tier.ORANGE, 0, 0, Tier.BLUE, 0, 0, 0, 0, 0, 0]
     assert not rules.enabled[:, 0].any()
     assert rules.hold_ms.tolist() == [7, 3_000]
     assert rules.stale_after_ms.tolist() == [10_000, 10_000]
@@ -114,7 +115,7 @@ def test_arrays_are_copies_that_cannot_be_written() -> None:
 
 
 def test_an_array_of_the_wrong_shape_is_refused_by_name() -> None:
-    with pytest.raises(RulesError, match=r"limit has the shape \(2, 2\).*1 names need \(6, 1\)"):
+    with pytest.raises(RulesError, match=r"limit has the shape \(2, 2\).*1 names need \(11, 1\)"):
         dataclasses.replace(make_rules([Row()]), limit=np.zeros((2, 2)))
     assert issubclass(RulesError, AlertingError)
 

@@ -183,4 +183,8 @@ def _dense_rules(rng: np.random.Generator, count: int) -> Rules:
         stale_after_ms=rng.choice([90, 10_000], count),
         range_low=np.full(count, -1.5),
         range_high=np.full(count, 2.5),
+        window_ms=rng.choice([16, 40, 200], count),
+        partners=np.array(
+            [np.roll(np.arange(count), 1), np.where(rng.random(count) < 0.5, np.roll(np.arange(count), 2), -1)]
+        ),
     )

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from alerting.batch import Change, Transitions
+from alerting.retrospect import Alarms
 from config.contract.quality import Quality, Reason, pack
 from config.plant.load import read_plant
-from config.plant.model import CONDITIONS, Condition, Plant
+from config.plant.model import CONDITIONS, Condition, Plant, Tier, Unacknowledged
 from gateway.alarms import AlarmBook, Decided, alarm_id
 from tests.support.plants import mini_plant, plant_text
 from tests.support.rows import alarm_row
@@ -34,6 +35,9 @@ def transitions(*lines: Line) -> Transitions:
         value=np.array(values, np.float64),
         quality=np.array(qualities, np.uint8),
         limit=np.full(len(lines), np.nan),
+        measure=np.full(len(lines), np.nan),
+        low=np.full(len(lines), np.nan),
+        high=np.full(len(lines), np.nan),
     )
 
 
@@ -95,6 +99,7 @@ def test_a_raised_alarm_says_everything_about_itself() -> None:
         "quality": 1,
         "basis": rule.basis,
         "delayed": False,
+        "retrospective": False,
         "version": 1,
         "sequence": 11,
         "base_tier": int(rule.tier),
@@ -282,3 +287,28 @@ def test_a_rise_names_at_most_twenty_others_and_counts_all() -> None:
     assert {(len(rise["others"]), rise["count"], rise["at_ms"]) for rise in rises} == {(20, 30, 5_000)}
     assert all([row["tag"], "H"] not in row["rise"]["others"] for row in decided.alarms)
     assert alarms.escalate(6_000, 6_001, 10) == Decided()
+
+
+def test_what_the_engine_measured_is_kept_with_the_alarm_and_its_event() -> None:
+    found = replace(transitions(raised()), measure=np.array([0.75]), low=np.array([0.5]), high=np.array([math.nan]))
+    decided = book().decide(found, 1_100, 1_105, 77)
+    for row in (*decided.alarms, *decided.events):
+        assert (row["measure"], row["measure_low"], row["measure_high"]) == (0.75, 0.5, None)
+
+
+def test_a_retrospective_alarm_changes_nothing_about_the_active_one() -> None:
+    late = Unacknowledged("late", None, (Tier.BLUE, Tier.YELLOW, Tier.ORANGE), 10_000)
+    alarms = book(plant=replace(PLANT, escalations={"late": late}))
+    decide(alarms, raised(at_ms=100_000), received_ms=100_000)
+    missed = Alarms(
+        condition=np.array([CONDITIONS.index(Condition.H)], np.uint8),
+        onset_ms=np.array([50_000]),
+        raised_ms=np.array([50_000]),
+        cleared_ms=np.array([60_000]),
+        value=np.array([45.0]),
+        quality=np.array([0], np.uint8),
+    )
+    (recalled,) = alarms.recall("T-1.TEMP", missed, 105_000, 105_001, 8).alarms
+    assert (recalled["state"], recalled["retrospective"]) == ("cleared", True)
+    (risen,) = alarms.escalate(110_000, 110_001, 9).alarms
+    assert (risen["onset_ms"], risen["rise"]["rule"]) == (100_000, "late")

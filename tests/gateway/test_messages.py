@@ -21,7 +21,7 @@ def plant() -> Plant:
 
 def row(**changes: object) -> dict[str, Any]:
     alarm = {"tag": "T-1.LEVEL", "condition": "HH", "value": 9.5, "limit": 9.0, "quality": 0, "state": "active"}
-    return {**alarm, "delayed": False, **changes}
+    return {**alarm, "delayed": False, "retrospective": False, **changes}
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from config.contract.messages import AlarmState, EdgeStatus, Kept, decode, encod
 from config.contract.topics import Kind, edge_topic, point_topic
 from gateway import pipeline
 from gateway.errors import RecordsError
+from gateway.outlet import FOLLOWER
 from gateway.records.database import DATABASE_FILE
 from gateway.records.log import Kind as Row
 from gateway.records.writer import Commit
@@ -470,8 +471,8 @@ def _check(rig: Rig) -> None:
     assert numbers == list(range(1, len(numbers) + 1))
     open_alarms = {row["alarm_id"] for row in rig.rows("alarm") if row["state"] == "active"}
     assert {one.alarm_id for one in alarm_states(rig)} == open_alarms
-    (follower,) = rig.rows("follower") or [{"position": 0}]
-    assert follower["position"] == (numbers[-1] if numbers else 0)
+    followers = {row["name"]: row["position"] for row in rig.rows("follower")}
+    assert followers.get(FOLLOWER, 0) == (numbers[-1] if numbers else 0)
     ledger = rig.ledger()
     assert ledger["samples_received"] == ledger["samples_stored"] + ledger.get("samples_duplicate", 0) == len(sent)
     assert ledger["samples_stored"] == ledger["samples_evaluated"] + ledger.get("samples_late", 0)

@@ -23,12 +23,17 @@ from config.settings import GatewaySettings
 from gateway.alarms import alarm_id
 from gateway.commands import Inbox
 from gateway.errors import RecordsError
+from gateway.history.duckdb_store import HistoryStore
+from gateway.history.follower import follow_once
+from gateway.late_lane import LateLane
 from gateway.live import AlarmNotice, Board, Hub
 from gateway.pipeline import Pipeline, _Work
 from gateway.records import log as rows_of_log
 from gateway.records import schema
-from gateway.records.database import open_writer
+from gateway.records.database import open_reader, open_writer
+from gateway.records.following import LogFollowing
 from gateway.records.log import LogRow, decode_samples
+from gateway.records.queries import Queries
 from gateway.records.writer import Commit, Records
 from tests.support.clocks import ManualClock
 from tests.support.queue_transport import QueueTransport
@@ -73,6 +78,13 @@ class _Pipeline(Pipeline):
         return self.work
 
 
+class _RestingLane(LateLane):
+    """A late lane that never runs and holds nothing up."""
+
+    def position(self) -> int:
+        return 1 << 62
+
+
 class Edge:
     """An edge that resends from the oldest frame that is not kept, as often as it is asked.
 
@@ -107,6 +119,8 @@ class Rig:
     plant: Plant
     snapshot_every_s: float = 10.0
     history_position: Callable[[], int] = lambda: 0
+    with_history: bool = False
+    """Samples are carried into a real history while the pipeline waits, and late ones are evaluated again."""
 
     def __post_init__(self) -> None:
         self.clock = ManualClock()
@@ -118,19 +132,25 @@ class Rig:
         self.history_woken = 0
         self.engine: Engine | None = None
         """Of the process that was killed last, as it was."""
+        self.history: HistoryStore | None = None
         self._steps: list[Step] = []
         self._left_s = 0.0
         self._open()
 
     def _open(self) -> None:
-        self.database = open_writer(self.data_dir)
+        self.database, self.reader = open_writer(self.data_dir), open_reader(self.data_dir)
         self.records = _Records(self.database)
+        self.lane: LateLane = _RestingLane(*self._for_lane())
+        if self.with_history:
+            self.history = HistoryStore(self.data_dir / "history.duckdb")
+            self.lane = LateLane(*self._for_lane())
         self.pipeline = _Pipeline(
             plant=self.plant,
             settings=GatewaySettings(data_dir=self.data_dir, snapshot_every_s=self.snapshot_every_s),
             records=self.records,
             transport=self.transport,
             clock=self.clock,
+            lane=self.lane,
             board=self.board,
             hub=self.hub,
             inbox=self.inbox,
@@ -139,8 +159,11 @@ class Rig:
         )
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the databases."""
         self.database.dispose()
+        self.reader.dispose()
+        if self.history is not None:
+            self.history.close()
 
     def play(self, *steps: Step) -> bool:
         """Run the pipeline through the steps and stop it; True when it was killed on the way."""
@@ -158,7 +181,7 @@ class Rig:
         """Begin as a new process on the same data."""
         self.plant = plant or self.plant
         self.transport.drop()
-        self.database.dispose()
+        self.close()
         self._open()
 
     def _idle(self, timeout_s: float) -> None:
@@ -167,6 +190,9 @@ class Rig:
             passing_s = min(self._left_s, max(timeout_s, 0.001))
             self._left_s -= passing_s
             self.clock.advance_s(passing_s)
+            if self.history is not None:
+                follow_once(LogFollowing(self.reader), self.history)
+                self.lane.turn()
         elif not self._steps:
             self.stop.set()
         else:
@@ -177,7 +203,11 @@ class Rig:
                 step(self)
 
     def _position_of_history(self) -> int:
-        return self.history_position()
+        return self.history_position() if self.history is None else self.history.position()
+
+    def _for_lane(self) -> tuple[LogFollowing, Any, Queries, Plant, ManualClock, Callable[[], int]]:
+        following, queries = LogFollowing(self.reader), Queries(self.reader)
+        return following, self.history, queries, self.plant, self.clock, self._position_of_history
 
     def _note_wake(self) -> None:
         self.history_woken += 1

@@ -20,6 +20,9 @@ from config.plant.model import CONDITIONS, Condition
 __all__ = ["NaiveEngine", "Sample", "Tick", "Transition", "naive_assess", "run"]
 
 FIVE_MINUTES_MS = 5 * 60 * 1000
+DERIVED = (Condition.ROC_HIGH, Condition.ROC_LOW, Condition.FORECAST, Condition.DEV, Condition.FLATLINE)
+STUDENT = [*[math.inf] * 4, 4.604, 4.032, 3.707, 3.499, 3.355, 3.250, 3.169, 3.106, 3.055, 3.012, 2.977]
+"""Student's t, 99 % two-sided, by degrees of freedom."""
 SUSPECT = pack(Quality.BAD, Reason.CLOCK_SUSPECT)
 
 
@@ -34,6 +37,9 @@ class Transition(NamedTuple):
     value: float
     quality: int
     limit: float
+    measure: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
 
 
 class Sample(NamedTuple):
@@ -75,6 +81,30 @@ def is_bad(quality: int) -> bool:
 
 
 @dataclass
+class Slot:
+    """The good samples of one slot of a window, summed up."""
+
+    count: int = 0
+    ms: int = 0
+    """Sum of their times since the begin of the slot."""
+    quanta: int = 0
+    """Sum of their values."""
+    low: int = 0
+    high: int = 0
+
+
+@dataclass
+class Window:
+    """What the window of a tag shows at a good sample."""
+
+    formed: bool
+    slope: float = math.nan
+    """Per minute."""
+    margin: float = math.nan
+    range: float = math.nan
+
+
+@dataclass
 class Alarm:
     """One condition of one tag."""
 
@@ -101,6 +131,10 @@ class Tag:
     value: float = math.nan
     quality: int = pack(Quality.BAD, Reason.NOT_FINITE)
     stale: bool = False
+    slots: dict[int, Slot] = field(default_factory=dict)
+    """By number."""
+    reference: float = math.nan
+    """What DEV compared the last sample with; NaN when it could not."""
     alarms: dict[Condition, Alarm] = field(default_factory=lambda: {condition: Alarm() for condition in CONDITIONS})
 
 
@@ -168,11 +202,20 @@ class NaiveEngine:
                 return Disposition.DUPLICATE
             tag.clock_ms = time_ms
 
+        self.go_on(sample, time_ms, told)
+        return disposition
+
+    def go_on(self, sample: Sample, time_ms: int, told: list[Transition]) -> None:
+        """Let the sample before stand until ``time_ms``, then the new one speak."""
+        tag = self.tags[sample.row]
         gap_ms = max(0, time_ms - tag.last_ms)
         for condition in CONDITIONS:
             self.let_time_pass(sample.row, condition, gap_ms, told, keep=True)
         tag.last_ms, tag.received_ms, tag.silent_since_ms = time_ms, sample.received_ms, sample.received_ms
         tag.value, tag.quality = sample.value, sample.quality
+        if not is_bad(sample.quality):
+            self.put_into_window(sample.row)
+        tag.reference = self.compare(sample.row)
         if tag.stale:
             tag.stale = False
             if tag.alarms[Condition.STALE].active:
@@ -180,7 +223,6 @@ class NaiveEngine:
         for condition in CONDITIONS:
             if condition is not Condition.STALE and self.enabled(sample.row, condition):
                 self.apply(sample.row, condition, told)
-        return disposition
 
     def let_time_pass(self, row: int, condition: Condition, gap_ms: int, told: list[Transition], *, keep: bool) -> None:
         """Let the last sample stand for the process for a while, for its hold at most."""
@@ -217,6 +259,8 @@ class NaiveEngine:
         value, quality = self.tags[row].value, self.tags[row].quality
         if condition is Condition.BAD_PV:
             return "ON" if is_bad(quality) else "OFF"
+        if condition in DERIVED:
+            return self.classify_derived(row, condition)
         limit, deadband = self.limit(row, condition), self.of(row, condition, "deadband")
         high = condition in (Condition.HH, Condition.H)
         y, y_limit = (value, limit) if high else (-value, -limit)
@@ -226,6 +270,117 @@ class NaiveEngine:
         if y >= y_limit:
             return "ON"
         return "OFF" if y < y_limit - deadband else "BETWEEN"
+
+    def classify_derived(self, row: int, condition: Condition) -> str:
+        """Say what the last sample means to a condition that looks at more than its value."""
+        measure, _, _ = self.measure(row, condition)
+        if is_bad(self.tags[row].quality) or math.isnan(measure):
+            return "FROZEN"
+        y, y_limit = measure, self.limit(row, condition)
+        if condition is Condition.ROC_LOW:
+            y = -y
+        if condition is Condition.DEV:
+            y = abs(y)
+        if condition in (Condition.FORECAST, Condition.FLATLINE):
+            y, y_limit = -y, -y_limit
+        if y >= y_limit:
+            return "ON"
+        return "OFF" if y < y_limit - self.of(row, condition, "deadband") else "BETWEEN"
+
+    def measure(self, row: int, condition: Condition) -> tuple[float, float, float]:
+        """Return what a condition measures at the last sample, and what belongs to it; NaN when it measures nothing."""
+        tag = self.tags[row]
+        if condition is Condition.DEV:
+            return tag.value - tag.reference, tag.reference, tag.reference
+        if condition not in DERIVED:
+            return math.nan, math.nan, math.nan
+        window = self.look(row)
+        if not window.formed:
+            return math.nan, math.nan, math.nan
+        if condition is Condition.FLATLINE:
+            return window.range, math.nan, math.nan
+        if condition is Condition.FORECAST:
+            return self.forecast(row, window)
+        return window.slope, window.slope - window.margin, window.slope + window.margin
+
+    def put_into_window(self, row: int) -> None:
+        """Add the last sample to its slot."""
+        tag = self.tags[row]
+        low, high = float(self.rules.range_low[row]), float(self.rules.range_high[row])
+        if not math.isfinite(high - low):
+            return
+        number, ms = divmod(tag.last_ms, self.step_ms(row))
+        quanta = min(max(round((tag.value - low) / ((high - low) / 2**30)), -(2**30)), 2**31 - 1)
+        slot = tag.slots.setdefault(number, Slot(low=quanta, high=quanta))
+        slot.count += 1
+        slot.ms += ms
+        slot.quanta += quanta
+        slot.low, slot.high = min(slot.low, quanta), max(slot.high, quanta)
+
+    def look(self, row: int) -> Window:
+        """Lay a line through the mean points of the slot of the last sample and the fifteen before it."""
+        tag, step_ms = self.tags[row], self.step_ms(row)
+        quantum = (float(self.rules.range_high[row]) - float(self.rules.range_low[row])) / 2**30
+        latest = tag.last_ms // step_ms
+        if latest not in tag.slots:
+            return Window(formed=False)
+        mean_now = tag.slots[latest].quanta / tag.slots[latest].count
+        count, sx, sy, sxx, sxy, syy = 0, 0.0, 0.0, 0.0, 0.0, 0.0
+        oldest_x, newest_x, lows, highs = 0.0, 0.0, list[int](), list[int]()
+        for number in range(latest, latest - 16, -1):
+            x, y = 0.0, 0.0  # an empty slot adds zeros
+            if number in tag.slots:
+                slot = tag.slots[number]
+                x = number * step_ms + slot.ms / slot.count - tag.last_ms
+                y = slot.quanta / slot.count - mean_now
+                count, oldest_x = count + 1, min(oldest_x, x)
+                lows.append(slot.low)
+                highs.append(slot.high)
+            if number == latest:
+                newest_x = x
+            sx, sy, sxx, sxy, syy = sx + x, sy + y, sxx + x * x, sxy + x * y, syy + y * y
+        if count < 6 or newest_x - oldest_x < int(self.rules.window_ms[row]) / 2:
+            return Window(formed=False)
+        spread, joint = count * sxx - sx * sx, count * sxy - sx * sy
+        slope = joint / spread
+        residual = max((count * syy - sy * sy - slope * joint) / count, 0.0)
+        error = math.sqrt(residual / (count - 2) * (count / spread))
+        per_minute = quantum * 60_000.0
+        margin = STUDENT[count - 2] * error * per_minute
+        return Window(formed=True, slope=slope * per_minute, margin=margin, range=(max(highs) - min(lows)) * quantum)
+
+    def forecast(self, row: int, window: Window) -> tuple[float, float, float]:
+        """Return the minutes left to the next limit: at the slope, at its steepest, at its flattest."""
+        value, ahead = self.tags[row].value, math.inf
+        if window.slope - window.margin > 0:
+            y, conditions, sign = value, (Condition.HH, Condition.H), 1.0
+        elif window.slope + window.margin < 0:
+            y, conditions, sign = -value, (Condition.L, Condition.LL), -1.0
+        else:
+            return math.inf, math.inf, math.inf
+        for condition in conditions:
+            limit = sign * self.limit(row, condition)
+            if self.enabled(row, condition) and limit > y:
+                ahead = min(ahead, limit - y)
+        rate = abs(window.slope)
+        return ahead / rate, ahead / (rate + window.margin), ahead / (rate - window.margin)
+
+    def compare(self, row: int) -> float:
+        """Return what DEV compares the last sample with: its partner, or the median of the three; NaN if it cannot."""
+        tag = self.tags[row]
+        partners = [int(partner) for partner in self.rules.partners[:, row] if partner >= 0]
+        if not partners or not self.enabled(row, Condition.DEV) or is_bad(tag.quality):
+            return math.nan
+        for partner in partners:
+            other = self.tags[partner]
+            if is_bad(other.quality) or abs(tag.last_ms - other.last_ms) > int(self.rules.hold_ms[partner]):
+                return math.nan
+        values = [self.tags[partner].value for partner in partners]
+        return values[0] if len(values) == 1 else sorted([tag.value, *values])[1]
+
+    def step_ms(self, row: int) -> int:
+        """Return the width of a slot."""
+        return max(1, math.ceil(int(self.rules.window_ms[row]) / 16))
 
     def change(self, row: int, condition: Condition, time_ms: int, told: list[Transition]) -> None:
         """Raise or clear, and tell."""
@@ -243,6 +398,7 @@ class NaiveEngine:
                 tag.value,
                 tag.quality,
                 self.limit(row, condition),
+                *self.measure(row, condition),
             )
         )
         self.drop_run(alarm)

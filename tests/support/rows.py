@@ -31,6 +31,7 @@ def alarm_row(alarm_id: str = "a" * 16, **changes: object) -> dict[str, Any]:
         "quality": 0,
         "basis": "",
         "delayed": False,
+        "retrospective": False,
         "version": 1,
         "sequence": 1,
         "base_tier": 2,

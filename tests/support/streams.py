@@ -88,12 +88,13 @@ def listed(transitions: Transitions) -> list[Transition]:
         transitions.value,
         transitions.quality,
         transitions.limit,
+        transitions.measure,
+        transitions.low,
+        transitions.high,
     )
     return [
-        Transition(tag, CONDITIONS[condition], change, onset_ms, time_ms, value, quality, limit)
-        for tag, condition, change, onset_ms, time_ms, value, quality, limit in zip(
-            *(column.tolist() for column in columns), strict=True
-        )
+        Transition(tag, CONDITIONS[condition], change, *rest)
+        for tag, condition, change, *rest in zip(*(column.tolist() for column in columns), strict=True)
     ]
 
 

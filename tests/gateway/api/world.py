@@ -160,9 +160,10 @@ class World:
             "vehicle": known.vehicle if known else "", "edge": known.edge if known else "",
             "onset_ms": T0 - 2000, "raised_ms": T0, "cleared_ms": None, "received_ms": T0 + 20, "decided_ms": T0 + 30,
             "value": 9.5, "limit": 9.0, "deadband": 0.25, "on_delay_ms": 2000, "quality": 0, "basis": "test",
-            "delayed": False, "version": 1, "sequence": self.events, "base_tier": changes.get("tier", 1),
-            "latch": False, "alarmed_ms": T0 + 20, "acknowledged_ms": None, "acknowledged_by": None, "rise": None,
-            "measure": None, "measure_low": None, "measure_high": None, **changes,
+            "delayed": False, "retrospective": False, "version": 1, "sequence": self.events,
+            "base_tier": changes.get("tier", 1), "latch": False, "alarmed_ms": T0 + 20, "acknowledged_ms": None,
+            "acknowledged_by": None, "rise": None, "measure": None, "measure_low": None, "measure_high": None,
+            **changes,
         }  # fmt: skip
         with self.engine.begin() as connection:
             connection.execute(insert(schema.alarm), [row])
