@@ -188,7 +188,7 @@ class AlarmBook:
         for at in range(len(missed)):
             condition = CONDITIONS[int(missed.condition[at])]
             when = _When(int(missed.raised_ms[at]), received_ms, decided_ms, position)
-            seen = _Seen(_number(float(missed.value[at])), int(missed.quality[at]))
+            seen = _Seen(_number(float(missed.value[at])), int(missed.quality[at]), *_measures(missed, at))
             row = self._row(tag, condition, int(missed.onset_ms[at]), when, seen)
             row |= {
                 "state": "cleared",
@@ -337,8 +337,8 @@ def _number(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _measures(transitions: Transitions, at: int) -> tuple[float | None, float | None, float | None]:
-    """Return what the engine measured for a transition, with its interval; None where there is none."""
-    measured = (transitions.measure[at], transitions.low[at], transitions.high[at])
+def _measures(found: Transitions | Alarms, at: int) -> tuple[float | None, float | None, float | None]:
+    """Return what the engine measured where it decided, with its interval; None where there is none."""
+    measured = (found.measure[at], found.low[at], found.high[at])
     measure, low, high = (_number(float(one)) for one in measured)
     return measure, low, high

@@ -301,14 +301,19 @@ def test_a_retrospective_alarm_changes_nothing_about_the_active_one() -> None:
     alarms = book(plant=replace(PLANT, escalations={"late": late}))
     decide(alarms, raised(at_ms=100_000), received_ms=100_000)
     missed = Alarms(
+        tag=np.array([NAMES.index("T-1.TEMP")], np.int32),
         condition=np.array([CONDITIONS.index(Condition.H)], np.uint8),
         onset_ms=np.array([50_000]),
         raised_ms=np.array([50_000]),
         cleared_ms=np.array([60_000]),
         value=np.array([45.0]),
         quality=np.array([0], np.uint8),
+        limit=np.array([40.0]),
+        measure=np.array([2.5]),
+        low=np.array([math.nan]),
+        high=np.array([math.nan]),
     )
     (recalled,) = alarms.recall("T-1.TEMP", missed, 105_000, 105_001, 8).alarms
-    assert (recalled["state"], recalled["retrospective"]) == ("cleared", True)
+    assert (recalled["state"], recalled["retrospective"], recalled["measure"]) == ("cleared", True, 2.5)
     (risen,) = alarms.escalate(110_000, 110_001, 9).alarms
     assert (risen["onset_ms"], risen["rise"]["rule"]) == (100_000, "late")
