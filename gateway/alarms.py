@@ -1,6 +1,7 @@
 """From transitions to alarms: which alarm is open on which tag and condition, and its record.
 
-An alarm is named by tag, condition and onset, so writing it twice writes the same row.
+An alarm is named by tag, condition and onset, so writing it twice writes the same row. Its states and events:
+docs/alarm-lifecycle.md.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ import numpy as np
 from alerting.batch import Change, Transitions
 from alerting.retrospect import Alarms
 from config.plant.model import CONDITIONS, Condition, ConditionRule, Plant, Tag
+from gateway.commands import Acknowledge
+from gateway.errors import ConflictError
+from gateway.escalation import Ladder
 
 __all__ = ["AlarmBook", "Decided", "alarm_id"]
 
@@ -35,12 +39,12 @@ class Decided:
 
 
 class AlarmBook:
-    """The open alarms, by tag and condition.
+    """The open alarms: active ones, and latched ones that wait to be acknowledged.
 
     Args:
         plant: Says what a tag is and how it is limited.
         names: Row -> tag name.
-        open_alarms: Rows of the alarm table whose state is active.
+        open_alarms: Rows of the alarm table whose state is active or latched.
         event_id: The last event written.
         delayed_after_ms: A deciding sample that took longer than this to arrive makes the alarm *delayed*.
     """
@@ -56,9 +60,14 @@ class AlarmBook:
         self._names = names
         self._tags: Mapping[str, Tag] = plant.tags
         self._rules = {(tag.name, rule.condition): rule for tag in plant.tags.values() for rule in tag.conditions}
-        self._open: dict[tuple[str, Condition], dict[str, Any]] = {
-            (row["tag"], Condition(row["condition"])): dict(row) for row in open_alarms
-        }
+        self._ladder = Ladder(plant, names)
+        self._open: dict[tuple[str, Condition], dict[str, Any]] = {}
+        """Active ones."""
+        self._latched: dict[tuple[str, Condition], dict[str, Any]] = {}
+        for row in open_alarms:
+            into = self._open if row["state"] == "active" else self._latched
+            into[row["tag"], Condition(row["condition"])] = dict(row)
+            self._ladder.note(row)
         self._ended: dict[tuple[str, Condition], dict[str, Any]] = {}
         """The last alarm that has cleared: one with the same onset again is the same alarm, and its version goes on."""
         self._event_id = event_id
@@ -71,8 +80,8 @@ class AlarmBook:
 
     @property
     def open_alarms(self) -> Sequence[Mapping[str, Any]]:
-        """The rows of all active alarms."""
-        return tuple(self._open.values())
+        """The rows of all alarms that are active or latched."""
+        return (*self._open.values(), *self._latched.values())
 
     def decide(self, transitions: Transitions, received_ms: int, decided_ms: int, position: int) -> Decided:
         """Turn transitions into alarm rows and events.
@@ -89,12 +98,64 @@ class AlarmBook:
             condition = CONDITIONS[int(transitions.condition[at])]
             when = _When(int(transitions.time_ms[at]), received_ms, decided_ms, position)
             value = _number(float(transitions.value[at]))
-            quality = int(transitions.quality[at])
+            seen = _Seen(value, int(transitions.quality[at]), *_measures(transitions, at))
             if transitions.change[at] == Change.RAISED:
-                self._raise(decided, tag, condition, int(transitions.onset_ms[at]), when, value, quality)
+                self._raise(decided, tag, condition, int(transitions.onset_ms[at]), when, seen)
             else:
-                self._clear(decided, tag, condition, when, value, quality)
+                self._clear(decided, tag, condition, when, seen)
         return decided
+
+    def escalate(self, now_ms: int, decided_ms: int, position: int) -> Decided:
+        """Let tiers rise where a rule of the plant file says so. A rise alarms anew: it voids an acknowledgement.
+
+        Args:
+            now_ms: When the tick or batch that may change something arrived, gateway clock.
+            decided_ms: Now, gateway clock.
+            position: The log row of that tick or batch.
+        """
+        decided = Decided()
+        for rise in self._ladder.rises(now_ms):
+            row = self._open[rise.tag, rise.condition]
+            row.update(
+                tier=rise.tier, rise=rise.reason, alarmed_ms=rise.at_ms, acknowledged_ms=None, acknowledged_by=None
+            )
+            when = _When(rise.at_ms, now_ms, decided_ms, position)
+            self._record(decided, row, "tier_raised", when, _Seen.of(row), rise.reason)
+        return decided
+
+    def find(self, alarm_id: str) -> Mapping[str, Any] | None:
+        """Return the row of an open alarm, or None."""
+        return next((row for row in self.open_alarms if row["alarm_id"] == alarm_id), None)
+
+    def acknowledge(self, command: Acknowledge, now_ms: int, position: int) -> Decided:
+        """Note that somebody has seen an open alarm; a latched one is over with that.
+
+        Args:
+            command: For an alarm that `find` finds.
+            now_ms: Gateway clock.
+            position: The last log row.
+
+        Raises:
+            ConflictError: The alarm is not as it was seen, or has been acknowledged already.
+        """
+        key, row = next((key, row) for key, row in self._all() if row["alarm_id"] == command.alarm_id)
+        if row["version"] != command.version:
+            raise ConflictError(
+                f"alarm {command.alarm_id} has version {row['version']}, not {command.version}: look again"
+            )
+        if row["acknowledged_ms"] is not None:
+            raise ConflictError(f"alarm {command.alarm_id} has been acknowledged by {row['acknowledged_by']}")
+        decided = Decided()
+        row.update(acknowledged_ms=now_ms, acknowledged_by=command.by)
+        if row["state"] == "latched":
+            self._ended[key] = self._latched.pop(key)
+            row["state"] = "cleared"
+        when = _When(now_ms, now_ms, now_ms, position)
+        self._record(decided, row, "acknowledged", when, _Seen.of(row), {"by": command.by, "comment": command.comment})
+        return decided
+
+    def _all(self) -> Iterable[tuple[tuple[str, Condition], dict[str, Any]]]:
+        return (*self._open.items(), *self._latched.items())
 
     def reconcile(self, active: Mapping[tuple[str, Condition], int], now_ms: int, position: int) -> Decided:
         """Make the records agree with the engine after the plant file has changed; normally there is nothing to do.
@@ -107,10 +168,10 @@ class AlarmBook:
         decided = Decided()
         when = _When(now_ms, now_ms, now_ms, position)
         for tag, condition in [key for key in self._open if active.get(key) != self._open[key]["onset_ms"]]:
-            self._clear(decided, tag, condition, when, None, int(self._open[tag, condition]["quality"]))
+            self._clear(decided, tag, condition, when, _Seen(None, int(self._open[tag, condition]["quality"])))
         for (tag, condition), onset_ms in active.items():
             if (tag, condition) not in self._open:
-                self._raise(decided, tag, condition, onset_ms, when, None, 0)
+                self._raise(decided, tag, condition, onset_ms, when, _Seen(None, 0))
         return decided
 
     def recall(self, tag: str, missed: Alarms, received_ms: int, decided_ms: int, position: int) -> Decided:
@@ -127,37 +188,27 @@ class AlarmBook:
         for at in range(len(missed)):
             condition = CONDITIONS[int(missed.condition[at])]
             when = _When(int(missed.raised_ms[at]), received_ms, decided_ms, position)
-            value, quality = _number(float(missed.value[at])), int(missed.quality[at])
-            row = self._row(tag, condition, int(missed.onset_ms[at]), when, value, quality)
+            seen = _Seen(_number(float(missed.value[at])), int(missed.quality[at]), *_measures(missed, at))
+            row = self._row(tag, condition, int(missed.onset_ms[at]), when, seen)
             row |= {
                 "state": "cleared",
                 "cleared_ms": int(missed.cleared_ms[at]),
                 "delayed": False,
                 "retrospective": True,
             }
-            self._record(decided, row, "retrospective", when, value, quality)
+            self._record(decided, row, "retrospective", when, seen)
         return decided
 
-    def _raise(
-        self,
-        decided: Decided,
-        tag: str,
-        condition: Condition,
-        onset_ms: int,
-        when: _When,
-        value: float | None,
-        quality: int,
-    ) -> None:
-        row = self._row(tag, condition, onset_ms, when, value, quality)
+    def _raise(self, decided: Decided, tag: str, condition: Condition, onset_ms: int, when: _When, seen: _Seen) -> None:
+        row = self._row(tag, condition, onset_ms, when, seen)
+        self._supersede(decided, (tag, condition), row["alarm_id"], when)
         earlier = self._open.get((tag, condition)) or self._ended.get((tag, condition))
         if earlier and earlier["alarm_id"] == row["alarm_id"]:
             row["version"] = int(earlier["version"])
         self._open[tag, condition] = row
-        self._record(decided, row, "raised", when, value, quality)
+        self._record(decided, row, "raised", when, seen)
 
-    def _row(
-        self, tag: str, condition: Condition, onset_ms: int, when: _When, value: float | None, quality: int
-    ) -> dict[str, Any]:
+    def _row(self, tag: str, condition: Condition, onset_ms: int, when: _When, seen: _Seen) -> dict[str, Any]:
         """Return the row of an alarm that has just been raised, before its first event."""
         rule, described = self._rules[tag, condition], self._tags[tag]
         return {
@@ -175,30 +226,53 @@ class AlarmBook:
             "cleared_ms": None,
             "received_ms": when.received_ms,
             "decided_ms": when.decided_ms,
-            "value": value,
             "limit": _number(rule.limit),
             "deadband": rule.deadband,
             "on_delay_ms": rule.on_delay_ms,
-            "quality": quality,
             "basis": rule.basis,
             "delayed": _is_delayed(condition, rule, when, self._delayed_after_ms),
             "retrospective": False,
             "version": 0,
+            "base_tier": int(rule.tier),
+            "latch": rule.latch,
+            "alarmed_ms": when.received_ms,
+            "acknowledged_ms": None,
+            "acknowledged_by": None,
+            "rise": None,
+            **seen.columns(),
         }
 
-    def _clear(
-        self, decided: Decided, tag: str, condition: Condition, when: _When, value: float | None, quality: int
-    ) -> None:
-        row = {**self._open.pop((tag, condition)), "state": "cleared", "cleared_ms": when.at_ms}
-        self._ended[tag, condition] = row
-        self._record(decided, row, "cleared", when, value, quality)
+    def _supersede(self, decided: Decided, key: tuple[str, Condition], name: str, when: _When) -> None:
+        """End a latched alarm in favour of the one that is raised now; with the same name it is the same alarm."""
+        latched = self._latched.pop(key, None)
+        if latched is None:
+            return
+        self._ended[key] = latched
+        if latched["alarm_id"] != name:
+            latched["state"] = "cleared"
+            self._record(decided, latched, "superseded", when, _Seen.of(latched), {"by": name})
+
+    def _clear(self, decided: Decided, tag: str, condition: Condition, when: _When, seen: _Seen) -> None:
+        row = self._open.pop((tag, condition))
+        latches = row["latch"] and row["acknowledged_ms"] is None
+        row = {**row, "state": "latched" if latches else "cleared", "cleared_ms": when.at_ms}
+        (self._latched if latches else self._ended)[tag, condition] = row
+        self._record(decided, row, row["state"], when, seen)
 
     def _record(
-        self, decided: Decided, row: dict[str, Any], kind: str, when: _When, value: float | None, quality: int
+        self,
+        decided: Decided,
+        row: dict[str, Any],
+        kind: str,
+        when: _When,
+        seen: _Seen,
+        detail: Mapping[str, Any] | None = None,
     ) -> None:
         self._event_id += 1
         row["version"] += 1
         row["sequence"] = self._event_id
+        if not row["retrospective"]:
+            self._ladder.note(row)
         decided.alarms.append(dict(row))
         decided.events.append(
             {
@@ -209,11 +283,37 @@ class AlarmBook:
                 "at_ms": when.at_ms,
                 "received_ms": when.received_ms,
                 "decided_ms": when.decided_ms,
-                "value": value,
-                "quality": quality,
                 "position": when.position,
+                "detail": detail,
+                **seen.columns(),
             }
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What decided: the deciding sample, and what the engine measured."""
+
+    value: float | None
+    quality: int
+    measure: float | None = None
+    measure_low: float | None = None
+    measure_high: float | None = None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> _Seen:
+        """Return what raised an alarm, for events that no sample decided."""
+        return cls(row["value"], row["quality"], row["measure"], row["measure_low"], row["measure_high"])
+
+    def columns(self) -> dict[str, Any]:
+        """Return it as columns of the records."""
+        return {
+            "value": self.value,
+            "quality": self.quality,
+            "measure": self.measure,
+            "measure_low": self.measure_low,
+            "measure_high": self.measure_high,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,3 +335,10 @@ def _is_delayed(condition: Condition, rule: ConditionRule, when: _When, after_ms
 def _number(value: float) -> float | None:
     """SQL has no NaN."""
     return value if np.isfinite(value) else None
+
+
+def _measures(found: Transitions | Alarms, at: int) -> tuple[float | None, float | None, float | None]:
+    """Return what the engine measured where it decided, with its interval; None where there is none."""
+    measured = (found.measure[at], found.low[at], found.high[at])
+    measure, low, high = (_number(float(one)) for one in measured)
+    return measure, low, high

@@ -17,6 +17,7 @@ from config.plant.model import Plant
 from config.settings import GatewaySettings
 from gateway.api.app import create_api
 from gateway.api.server import ApiServer
+from gateway.commands import Inbox
 from gateway.errors import GatewayError
 from gateway.history.duckdb_store import HistoryStore
 from gateway.history.follower import Follower
@@ -82,6 +83,7 @@ async def run_gateway(
             subscriptions("+" if settings.foreign_sites else plant.site.id),
             clock,
         )
+        inbox = Inbox(transport.wake)
         pipeline = Pipeline(
             plant=plant,
             settings=settings,
@@ -91,10 +93,11 @@ async def run_gateway(
             lane=lane,
             board=board,
             hub=hub,
+            inbox=inbox,
             history_position=following.position,
             wake_history=following.wake,
         )
-        api = create_api(plant, board, hub, queries, history, clock, version("hazgate"))
+        api = create_api(plant, board, hub, queries, history, clock, version("hazgate"), inbox)
         loop = asyncio.get_running_loop()
 
         def give_up() -> None:

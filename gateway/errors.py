@@ -7,6 +7,8 @@ GatewayError
  +-- BrokerError         the embedded broker did not start or stopped
  +-- NotFoundError            what was asked for does not exist
  +-- BadRequestError          what was asked for makes no sense; says which part and what is allowed
+ +-- ConflictError            what was asked for does not fit what there is now
+ +-- OverloadError            not now: too much is being asked, or nobody answers
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ from __future__ import annotations
 __all__ = [
     "BadRequestError",
     "BrokerError",
+    "ConflictError",
     "GatewayError",
     "HistoryError",
     "NotFoundError",
+    "OverloadError",
     "RecordsBusyError",
     "RecordsError",
 ]
@@ -48,3 +52,11 @@ class NotFoundError(GatewayError):
 
 class BadRequestError(GatewayError):
     """What was asked for makes no sense."""
+
+
+class ConflictError(GatewayError):
+    """What was asked for does not fit what there is now."""
+
+
+class OverloadError(GatewayError):
+    """Not now: too much is being asked, or nobody answers; trying again may help."""

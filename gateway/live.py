@@ -40,7 +40,7 @@ class AlarmNotice:
 
     event_id: int
     kind: str
-    """raised | cleared | retrospective"""
+    """raised | tier_raised | acknowledged | latched | cleared | superseded | retrospective"""
     alarm: dict[str, Any]
     """A row of `gateway.records.schema.alarm`, by column name."""
 

@@ -19,6 +19,7 @@ __all__ = [
     "Lang",
     "in_words",
     "message",
+    "rise_message",
 ]
 
 Lang = Literal["zh", "en"]
@@ -44,7 +45,11 @@ CONDITION_NAMES: Mapping[Condition, Text] = {
     Condition.FLATLINE: Text("数值不变", "FLAT LINE"),
 }
 
-STATE_NAMES: Mapping[str, Text] = {"active": Text("报警中", "active"), "cleared": Text("已恢复", "cleared")}
+STATE_NAMES: Mapping[str, Text] = {
+    "active": Text("报警中", "active"),
+    "latched": Text("已恢复，待确认", "over, to be acknowledged"),
+    "cleared": Text("已恢复", "cleared"),
+}
 
 REASON_NAMES: Mapping[Reason, Text] = {
     Reason.NONE: Text("原因未明", "no reason given"),
@@ -72,6 +77,14 @@ QUANTITY_NAMES: Mapping[Quantity, Text] = {
     Quantity.NUMBER: Text("数值", "number"),
 }
 
+_RISES: Mapping[str, Text] = {
+    "k_of_n": Text("同一单元多点报警", "several points of one unit in alarm"),
+    "together": Text("同一设备多种报警并存", "conditions together on one vessel"),
+    "unacknowledged": Text("超时未确认", "not acknowledged in time"),
+}
+_OTHERS_NAMED = 3
+"""Other alarms named in one line; the rest are counted."""
+
 _LOWS = (Condition.L, Condition.LL)
 
 
@@ -96,13 +109,39 @@ def message(row: Mapping[str, Any], plant: Plant, lang: Lang) -> str:
     place = row["tag"] if tag is None else in_words(tag.description, lang)
     what = in_words(CONDITION_NAMES[condition], lang)
     parts = [place, what, _how_much(row, condition, tag, plant, lang)]
-    if row["state"] == "cleared":
-        parts.append(in_words(STATE_NAMES["cleared"], lang))
+    if row["state"] != "active":
+        parts.append(in_words(STATE_NAMES[row["state"]], lang))
     if row["delayed"]:
         parts.append("（迟报）" if lang == "zh" else "(delayed)")
     if row["retrospective"]:
         parts.append("（追溯）" if lang == "zh" else "(retrospective)")
+    if row.get("rise"):
+        parts.append(f"[{rise_message(row['rise'], lang)}]")
     return " ".join(part for part in parts if part)
+
+
+def rise_message(rise: Mapping[str, Any], lang: Lang) -> str:
+    """Say in one line how far a tier rose, and why.
+
+    Args:
+        rise: As `gateway.escalation` makes it.
+        lang: The language wanted.
+
+    >>> rise_message(rise, "en")  # doctest: +SKIP
+    'tier Orange → Red: several points of one unit in alarm, with GD-105 HIGH HIGH (rule gas_at_two_points)'
+    """
+    start, end = (in_words(TIER_NAMES[Tier(rise[side])], lang) for side in ("from", "to"))
+    why, rule = in_words(_RISES[rise["when"]], lang), rise["rule"]
+    named = rise["others"][:_OTHERS_NAMED]
+    others = [f"{tag} {in_words(CONDITION_NAMES[Condition(condition)], lang)}" for tag, condition in named]
+    more = rise["count"] - 1 - len(named)
+    if lang == "zh":
+        beside = "，另有 " + "、".join(others) if others else ""
+        rest = f"等 {rise['count'] - 1} 条" if more > 0 else ""
+        return f"升级 {start}→{end}：{why}{beside}{rest}（规则 {rule}）"
+    beside = ", with " + ", ".join(others) if others else ""
+    rest = f" and {more} more" if more > 0 else ""
+    return f"tier {start} → {end}: {why}{beside}{rest} (rule {rule})"
 
 
 def _how_much(row: Mapping[str, Any], condition: Condition, tag: Tag | None, plant: Plant, lang: Lang) -> str:

@@ -18,6 +18,7 @@ from config.plant.model import Plant
 from config.units import CANONICAL_UNITS
 from gateway.ingest.transport import Transport
 from gateway.messages import message
+from gateway.records.schema import OPEN_STATES
 
 __all__ = ["FOLLOWER", "Outlet"]
 
@@ -77,7 +78,7 @@ class Outlet:
 
         Args:
             now_s: Monotonic clock.
-            open_alarms: Rows of all active alarms.
+            open_alarms: Rows of all alarms that are active or latched.
         """
         if not self._transport.connected:
             return
@@ -111,7 +112,7 @@ class Outlet:
     def _publish(self, alarm: Mapping[str, Any]) -> bool:
         """Publish the state of one alarm; False when the connection has gone."""
         topic = alarm_topic(self._plant.site.id, alarm["alarm_id"])
-        is_open = alarm["state"] == "active"
+        is_open = alarm["state"] in OPEN_STATES
         payloads = [(self._payload(alarm), is_open)]
         if not is_open:
             payloads.append((b"", True))  # closed: nothing is retained any more
@@ -140,6 +141,8 @@ class Outlet:
                 alarm_id=alarm["alarm_id"],
                 state=alarm["state"],
                 tier=alarm["tier"],
+                base_tier=alarm["base_tier"],
+                acknowledged=alarm["acknowledged_ms"] is not None,
                 tag=alarm["tag"],
                 condition=alarm["condition"],
                 hazard_unit=alarm["hazard_unit"],

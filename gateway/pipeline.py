@@ -16,7 +16,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from alerting.batch import Batch, Disposition
+from alerting.batch import Batch, Disposition, Transitions
 from alerting.engine import Engine
 from alerting.quality import assess
 from alerting.rules import Rules
@@ -25,7 +25,8 @@ from config.contract.quality import Quality
 from config.plant.model import Plant
 from config.settings import GatewaySettings
 from gateway.alarms import AlarmBook, Decided
-from gateway.errors import RecordsBusyError, RecordsError
+from gateway.commands import Inbox
+from gateway.errors import OverloadError, RecordsBusyError, RecordsError
 from gateway.ingest.acceptance import Intake, Mark, take_in
 from gateway.ingest.decode import Decoder
 from gateway.ingest.transport import Message, Transport
@@ -33,6 +34,7 @@ from gateway.late_lane import FOLLOWER as LATE_LANE
 from gateway.late_lane import LateLane
 from gateway.ledger import Count
 from gateway.live import AlarmNotice, Board, Hub, Values
+from gateway.orders import carry_out
 from gateway.outlet import FOLLOWER, Outlet
 from gateway.pace import Pace
 from gateway.records.log import Kind, LogRow, encode_samples
@@ -82,6 +84,7 @@ class Pipeline:
         lane: Where late samples are evaluated again.
         board: Where the state of the moment is shown.
         hub: Where alarm notices go.
+        inbox: What people ask for.
         history_position: Log position that history has taken; rows beyond it are not trimmed.
         wake_history: Called after every commit.
     """
@@ -97,6 +100,7 @@ class Pipeline:
         lane: LateLane,
         board: Board,
         hub: Hub,
+        inbox: Inbox,
         history_position: Callable[[], int],
         wake_history: Callable[[], None],
     ) -> None:
@@ -109,6 +113,7 @@ class Pipeline:
         self._recalled = 0
         self._board = board
         self._hub = hub
+        self._inbox = inbox
         self._history_position = history_position
         self._wake_history = wake_history
         self._pace = Pace(clock)
@@ -130,9 +135,12 @@ class Pipeline:
                 self._turn(work, stop)
             except RecordsError as error:
                 log.error("records_failed", error=str(error))
+                self._inbox.fail_taken(error)
                 self._transport.drop()
                 work = self._recover(stop)
         gc.unfreeze()
+        self._inbox.take()
+        self._inbox.fail_taken(OverloadError("the gateway is stopping"))
         if work is not None:
             self._leave(work)
 
@@ -150,11 +158,16 @@ class Pipeline:
         ticking = self._clock.monotonic_s() >= self._tick_at_s
         if ticking:
             self._tick(work, commit, decided, received_ms)
+        orders = self._inbox.take()
+        for order in orders:
+            carry_out(order, work.book, self._records, decided, self._clock.wall_ms(), work.position)
         commit.alarms, commit.events = decided.alarms, decided.events
         if not commit.is_empty:
             self._trim(commit)
             self._commit(commit, stop)
         self._tell(work, intake, decided, messages)
+        for order in orders:
+            order.settle()
         if ticking:
             self._show(work, received_ms)
 
@@ -176,13 +189,13 @@ class Pipeline:
         work.position += 1
         payload = encode_samples(batch, evaluation.disposition)
         commit.log.append(LogRow(work.position, Kind.SAMPLES, received_ms, len(batch.tag), payload))
-        _extend(decided, work.book.decide(evaluation.transitions, received_ms, self._clock.wall_ms(), work.position))
+        self._decide(work, evaluation.transitions, decided, received_ms)
 
     def _tick(self, work: _Work, commit: Commit, decided: Decided, now_ms: int) -> None:
         transitions = work.engine.tick(now_ms)
         work.position += 1
         commit.log.append(LogRow(work.position, Kind.TICK, now_ms))
-        _extend(decided, work.book.decide(transitions, now_ms, self._clock.wall_ms(), work.position))
+        self._decide(work, transitions, decided, now_ms, ticking=True)
         self._recall(work, decided)
         now_s = self._clock.monotonic_s()
         self._tick_at_s = max(self._tick_at_s + _TICK_MS / 1000, now_s)
@@ -194,6 +207,15 @@ class Pipeline:
         if work.outlet.position != self._outlet_written:
             commit.followers |= {FOLLOWER: work.outlet.position}
             self._outlet_written = work.outlet.position
+
+    def _decide(
+        self, work: _Work, transitions: Transitions, decided: Decided, received_ms: int, *, ticking: bool = False
+    ) -> None:
+        """Let transitions change alarms, and what is active now (or for how long) change tiers."""
+        decided_ms = self._clock.wall_ms()
+        _extend(decided, work.book.decide(transitions, received_ms, decided_ms, work.position))
+        if ticking or len(transitions):
+            _extend(decided, work.book.escalate(received_ms, decided_ms, work.position))
 
     def _recall(self, work: _Work, decided: Decided) -> None:
         """Record what the late lane has found."""

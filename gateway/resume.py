@@ -71,7 +71,7 @@ def resume(records: Records, plant: Plant, delayed_after_ms: int, now_ms: int) -
     snapshot_position = stored.snapshot[0] if stored.snapshot else 0
     replayed = _replay(records, engine, snapshot_position)
     if not remembers:
-        _adopt(engine, names, stored.open_alarms)
+        _adopt(engine, names, [alarm for alarm in stored.open_alarms if alarm["state"] == "active"])
     book = AlarmBook(plant, names, stored.open_alarms, stored.event_id, delayed_after_ms)
     position = stored.position + 1
     engine.start(now_ms)
@@ -117,13 +117,13 @@ def _restore(rules: Rules, stored: Stored) -> tuple[Engine, bool]:
         return Engine(rules), False
 
 
-def _adopt(engine: Engine, names: tuple[str, ...], open_alarms: Sequence[Mapping[str, Any]]) -> None:
-    """Let the engine take every open alarm as raised: losing a snapshot is no reason to clear one."""
+def _adopt(engine: Engine, names: tuple[str, ...], active: Sequence[Mapping[str, Any]]) -> None:
+    """Let the engine take every active alarm as raised: losing a snapshot is no reason to clear one."""
     rows = {name: row for row, name in enumerate(names)}
     engine.adopt(
-        np.array([rows[alarm["tag"]] for alarm in open_alarms], np.int32),
-        np.array([CONDITIONS.index(Condition(alarm["condition"])) for alarm in open_alarms], np.uint8),
-        np.array([alarm["onset_ms"] for alarm in open_alarms], np.int64),
+        np.array([rows[alarm["tag"]] for alarm in active], np.int32),
+        np.array([CONDITIONS.index(Condition(alarm["condition"])) for alarm in active], np.uint8),
+        np.array([alarm["onset_ms"] for alarm in active], np.int64),
     )
 
 

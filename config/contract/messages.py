@@ -68,8 +68,13 @@ class AlarmState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Gateway -> sirens, PLCs, anyone; retained while the alarm is open."""
 
     alarm_id: str
-    state: Literal["active", "cleared"]
+    state: Literal["active", "latched", "cleared"]
+    """Latched: its condition is over, but it stays until somebody acknowledges it."""
     tier: int
+    base_tier: int
+    """As it was raised; a lower ``tier`` than that has risen since."""
+    acknowledged: bool
+    """Somebody has seen it, in this tier."""
     tag: str
     condition: str
     hazard_unit: str

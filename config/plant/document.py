@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema, create_model
 
-from config.plant.model import EdgeKind, InstrumentKind, SourceFormat, Tier, VesselKind
+from config.plant.model import Condition, EdgeKind, InstrumentKind, SourceFormat, Tier, VesselKind
 from config.units import LelTable, Quantity
 
 __all__ = [
     "ConditionDocument",
     "EdgeDocument",
     "EnterpriseDocument",
+    "EscalationDocument",
     "GasReferenceDocument",
     "HazardUnitDocument",
     "LimitsDocument",
@@ -296,6 +297,33 @@ class TagDocument(TemplateDocument):
     template: str | None = None
 
 
+class EscalationDocument(_Document):
+    """When the tier of alarms rises. `when` says by what kind of rule; each has its own keys."""
+
+    when: Literal["k_of_n", "together", "unacknowledged"]
+    """`k_of_n`: so many points of one hazard unit. `together`: conditions on one vessel. `unacknowledged`: too long."""
+    tier: TierName | None = None
+    """To which the alarms rise; of `unacknowledged` by default one tier up."""
+    at_least: Annotated[int, Field(strict=True, ge=2)] | None = None
+    """k_of_n: so many different tags."""
+    conditions: Annotated[list[Condition], Field(min_length=1)] | None = None
+    """k_of_n: any of these. together: all of these."""
+    hazard_unit: str | None = None
+    """k_of_n: only this one; default: each by itself."""
+    kind: InstrumentKind | None = None
+    """k_of_n: only instruments of this kind."""
+    tags: Annotated[list[str], Field(min_length=1)] | None = None
+    """k_of_n: only these tags."""
+    vessel: str | None = None
+    """together: only this one; default: each by itself."""
+    on: Literal["vessel", "tag"] | None = None
+    """together: on one vessel (default), or all on the same tag."""
+    tiers: Annotated[list[TierName], Field(min_length=1)] | None = None
+    """unacknowledged: alarms of these tiers."""
+    after: DurationMs | None = None
+    """unacknowledged: so long after the alarm was decided, or its tier last rose."""
+
+
 class PlantDocument(_Document):
     """A plant file."""
 
@@ -309,6 +337,7 @@ class PlantDocument(_Document):
     vehicles: dict[str, VehicleDocument] = {}
     templates: dict[str, TemplateDocument] = {}
     tags: dict[str, TagDocument] = {}
+    escalations: dict[str, EscalationDocument] = {}
 
 
 def plant_schema() -> dict[str, Any]:

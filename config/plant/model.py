@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from typing import TypeAlias
 
 from config.units import LelTable, Quantity, ReferenceAir
 
@@ -17,8 +18,11 @@ __all__ = [
     "Edge",
     "EdgeKind",
     "Enterprise",
+    "Escalation",
+    "EscalationScope",
     "HazardUnit",
     "InstrumentKind",
+    "KOfN",
     "LimitKind",
     "Plant",
     "Position",
@@ -28,6 +32,8 @@ __all__ = [
     "Tag",
     "Text",
     "Tier",
+    "Together",
+    "Unacknowledged",
     "Vehicle",
     "Vessel",
     "VesselKind",
@@ -272,6 +278,77 @@ class Tag:
     """At most one of each condition, in the order of `CONDITIONS`."""
 
 
+class EscalationScope(StrEnum):
+    """Where the conditions of a `Together` must meet."""
+
+    VESSEL = "vessel"
+    TAG = "tag"
+
+
+@dataclass(frozen=True, slots=True)
+class KOfN:
+    """So many different points of one hazard unit in alarm: the tier of these alarms rises."""
+
+    id: str
+    tier: Tier
+    at_least: int
+    conditions: tuple[Condition, ...]
+    """Any of them."""
+    hazard_unit: str
+    """Empty: every unit by itself."""
+    kind: InstrumentKind | None
+    """None: of any kind."""
+    tags: tuple[str, ...]
+    """Empty: all."""
+    when: str = field(default="k_of_n", init=False)
+
+    def concerns(self, tag: Tag) -> bool:
+        """Say whether a tag is one of the points."""
+        return (
+            bool(tag.hazard_unit)
+            and self.hazard_unit in ("", tag.hazard_unit)
+            and self.kind in (None, tag.kind)
+            and (not self.tags or tag.name in self.tags)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """All these conditions active on one vessel, or on one tag: the tier of these alarms rises."""
+
+    id: str
+    tier: Tier
+    conditions: tuple[Condition, ...]
+    """All of them."""
+    vessel: str
+    """Empty: every vessel (with `on` tag: every tag, also those on no vessel) by itself."""
+    on: EscalationScope
+    when: str = field(default="together", init=False)
+
+    def concerns(self, tag: Tag) -> bool:
+        """Say whether a tag can take part."""
+        if self.vessel:
+            return tag.vessel == self.vessel
+        return self.on is EscalationScope.TAG or bool(tag.vessel)
+
+
+@dataclass(frozen=True, slots=True)
+class Unacknowledged:
+    """An active alarm that nobody acknowledged in time: its tier rises."""
+
+    id: str
+    tier: Tier | None
+    """None: one tier up."""
+    tiers: tuple[Tier, ...]
+    """Alarms of these tiers."""
+    after_ms: int
+    """Since the alarm was decided or its tier last rose; gateway clock."""
+    when: str = field(default="unacknowledged", init=False)
+
+
+Escalation: TypeAlias = KOfN | Together | Unacknowledged
+
+
 @dataclass(frozen=True, slots=True)
 class Edge:
     """One edge agent, or one group of plain sensors."""
@@ -309,3 +386,5 @@ class Plant:
     """The LEL table by which %LEL of this plant is meant."""
     reference_air: ReferenceAir = ReferenceAir.AIR_20C
     """The air in which mg/m3 of this plant is stated."""
+    escalations: Mapping[str, Escalation] = field(default_factory=dict)
+    """When tiers rise; by name, in the order of the file. Of two that hold, the worse tier wins, then the first."""

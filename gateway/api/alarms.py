@@ -1,4 +1,4 @@
-"""Endpoints about alarms: lists, detail, timeline."""
+"""Endpoints about alarms: lists, detail, timeline, acknowledging."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ from pydantic import BaseModel, Field
 
 from config.plant.model import Condition, Tier
 from gateway.api.context import Context, InContext
-from gateway.api.models import AlarmDetail, AlarmPage, AlarmTimeline, State
+from gateway.api.models import Acknowledgement, AlarmDetail, AlarmPage, AlarmTimeline, State
 from gateway.api.parameters import Moment, query_digest, read_cursor, write_cursor
 from gateway.api.problems import BadParameterError, NoSuchThingError, problem_responses
 from gateway.api.views import alarm_detail, alarm_item, alarm_moment
+from gateway.commands import Acknowledge
 from gateway.display import unit_of
 from gateway.records.queries import AlarmFilter, AlarmKey, AlarmSort, Row
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/api/v1/alarms", tags=["alarms"])
+
+ANSWER_WITHIN_S = 5.0
+"""The pipeline goes round at least once a second."""
 
 AlarmId = Annotated[str, Path(description="Id of the alarm", max_length=32)]
 
@@ -62,7 +66,10 @@ class AlarmQuery(BaseModel):
 
 @router.get("", operation_id="list_alarms", summary="Alarms, page by page", responses=problem_responses(422, 503))
 def list_alarms(context: InContext, query: Annotated[AlarmQuery, Query()]) -> AlarmPage:
-    """List alarms. Going from page to page neither repeats nor skips an alarm while new ones are raised."""
+    """List alarms. Going from page to page neither repeats nor skips an alarm while new ones are raised.
+
+    Only an alarm whose tier rises meanwhile may be missed in the order of `tier`; the stream tells of it.
+    """
     wanted = query.filter()
     if query.from_ms is not None and query.to_ms is not None and query.from_ms >= query.to_ms:
         raise BadParameterError("from", query.from_ms, f"a moment before `to` ({query.to_ms})")
@@ -103,6 +110,22 @@ def get_alarm_timeline(context: InContext, alarm_id: AlarmId) -> AlarmTimeline:
         unit="" if unit is None else unit.name,
         events=tuple(alarm_moment(event, unit) for event in context.queries.timeline(alarm_id)),
     )
+
+
+@router.post(
+    "/{alarm_id}/acknowledge",
+    operation_id="acknowledge_alarm",
+    summary="Say that an alarm has been seen",
+    responses=problem_responses(404, 409, 422, 503),
+)
+def acknowledge_alarm(context: InContext, alarm_id: AlarmId, seen: Acknowledgement) -> AlarmDetail:
+    """Acknowledge an active or latched alarm as it was seen; answers when that is durable, with the alarm after it.
+
+    409 when the alarm has changed since (look again), is closed or has been acknowledged already. After a 503 asking
+    again is harmless: the same acknowledgement (version and name) counts once. It is void when the tier rises.
+    """
+    command = Acknowledge(alarm_id, seen.version, seen.by, seen.comment)
+    return alarm_detail(context.inbox.ask(command, ANSWER_WITHIN_S), context.plant)
 
 
 def _alarm(context: Context, alarm_id: str) -> Row:

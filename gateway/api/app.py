@@ -19,6 +19,7 @@ from gateway.api.headers import SafetyHeaders
 from gateway.api.metrics import metrics_registry
 from gateway.api.parameters import refuse_unknown
 from gateway.api.problems import Problem, install_problems
+from gateway.commands import Inbox
 from gateway.history.port import HistoryReader
 from gateway.live import Board, Hub
 from gateway.records.queries import Queries
@@ -40,10 +41,11 @@ def create_api(
     history: HistoryReader,
     clock: Clock,
     software_version: str,
+    inbox: Inbox,
 ) -> FastAPI:
     """Return the application. It starts and stops nothing but its own stream."""
     feed = Feed(Source(plant, board, hub, queries, clock, software_version))
-    context = Context(plant, board, queries, history, clock, software_version, feed)
+    context = Context(plant, board, queries, history, clock, software_version, feed, inbox)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, RootModel
 
 from config.plant.model import EdgeKind
-from gateway.api.models import AlarmItem, Model, Name, QualityName
+from gateway.api.models import AlarmItem, EventKind, Model, Name, QualityName
 from gateway.ledger import Count
 
 __all__ = [
@@ -231,7 +231,7 @@ class SnapshotEvent(Model):
     at_ms: int
     last_event_id: int
     alarms: tuple[AlarmItem, ...] = Field(description="Active, worst tier first, newest first")
-    active_by_tier: TierCounts = Field(description="All active alarms, also those beyond `alarms`")
+    active_by_tier: TierCounts = Field(description="All active and latched alarms, also those beyond `alarms`")
     cleared: tuple[AlarmItem, ...] = Field(description="The latest cleared, latest first")
     values: ValuesEvent
     edges: tuple[EdgeItem, ...]
@@ -239,11 +239,11 @@ class SnapshotEvent(Model):
 
 
 class AlarmEvent(Model):
-    """An alarm was raised or cleared. `alarm.version` tells which of two is newer."""
+    """Something happened to an alarm: `kind` says what. `alarm.version` tells which of two is newer."""
 
     event: Literal["alarm"] = "alarm"
     event_id: int
-    kind: Literal["raised", "cleared", "retrospective"]
+    kind: EventKind
     alarm: AlarmItem
 
 

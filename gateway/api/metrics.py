@@ -81,7 +81,9 @@ class _GatewayCollector(Collector):
             yield GaugeMetricFamily("hazgate_records_readable", "1 while the records can be read", value=0)
             return
         yield GaugeMetricFamily("hazgate_records_readable", "1 while the records can be read", value=1)
-        alarms = GaugeMetricFamily("hazgate_active_alarms", "Active alarms; tier 1 is the worst", labels=["tier"])
+        alarms = GaugeMetricFamily(
+            "hazgate_active_alarms", "Active and latched alarms; tier 1 is the worst", labels=["tier"]
+        )
         for tier, count in active.items():
             alarms.add_metric([str(tier)], count)
         yield alarms

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from config.plant.model import Condition, EdgeKind, InstrumentKind, Tier, VesselKind
 from config.units import Quantity
 
 __all__ = [
+    "Acknowledgement",
     "AlarmDetail",
     "AlarmItem",
     "AlarmMoment",
     "AlarmPage",
     "AlarmTimeline",
     "ConditionView",
+    "EventKind",
     "HazardUnitView",
     "History",
     "HistoryMinMax",
     "HistoryRaw",
     "Model",
     "Name",
+    "OtherAlarm",
     "PlaceView",
     "PlantView",
     "QualityName",
     "Reading",
+    "RiseView",
     "SiteView",
     "State",
     "TagDetail",
@@ -36,7 +40,9 @@ __all__ = [
 ]
 
 QualityName = Literal["good", "uncertain", "bad"]
-State = Literal["active", "cleared"]
+State = Literal["active", "latched", "cleared"]
+EventKind = Literal["raised", "tier_raised", "acknowledged", "latched", "cleared", "superseded", "retrospective"]
+"""What can happen to an alarm; see docs/alarm-lifecycle.md."""
 
 
 class Model(BaseModel):
@@ -164,6 +170,36 @@ class HistoryMinMax(_HistoryColumns):
 History = Annotated[HistoryRaw | HistoryMinMax, Field(discriminator="mode")]
 
 
+class OtherAlarm(Model):
+    """An alarm that had a part in something."""
+
+    tag: str
+    condition: Condition
+
+
+class RiseView(Model):
+    """Why the tier of an alarm rose."""
+
+    rule: str = Field(description="Name of the escalation in the plant description")
+    when: Literal["k_of_n", "together", "unacknowledged"]
+    from_tier: Tier
+    to_tier: Tier
+    at_ms: int = Field(description="Gateway clock")
+    others: tuple[OtherAlarm, ...] = Field(description="The other alarms that made it so, at most 20 of them")
+    alarms: int = Field(description="How many made it so, this one included")
+    message: Name = Field(description="The reason in one line")
+
+
+class Acknowledgement(Model):
+    """Who has seen an alarm, and which state of it."""
+
+    version: int = Field(ge=1, strict=True, description="`version` of the alarm as it was seen")
+    by: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=128)] = Field(
+        description="Who: a name"
+    )
+    comment: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)] = ""
+
+
 class AlarmItem(Model):
     """One alarm: from the moment its condition held until it cleared."""
 
@@ -171,8 +207,13 @@ class AlarmItem(Model):
     tag: str
     description: Name = Field(description="Of the tag")
     condition: Condition
-    tier: Tier = Field(description="1 red, 2 orange, 3 yellow, 4 blue")
-    state: State
+    tier: Tier = Field(description="1 red, 2 orange, 3 yellow, 4 blue; it may rise, never fall")
+    base_tier: Tier = Field(description="As it was raised")
+    state: State = Field(description="`latched`: its condition is over, it waits to be acknowledged")
+    acknowledged: bool = Field(description="Somebody has seen it, in this tier")
+    acknowledged_ms: int | None = Field(description="Gateway clock")
+    acknowledged_by: str | None
+    rise: RiseView | None = Field(description="The last rise of its tier; null when it never rose")
     message: Name = Field(description="The alarm in one line")
     hazard_unit: str
     vessel: str
@@ -180,7 +221,7 @@ class AlarmItem(Model):
     edge: str
     onset_ms: int = Field(description="When the condition began to hold, source time")
     raised_ms: int = Field(description="When its on-delay was over")
-    cleared_ms: int | None
+    cleared_ms: int | None = Field(description="When its condition was over, also while latched")
     received_ms: int = Field(description="When the deciding sample arrived, gateway clock")
     decided_ms: int = Field(description="When it was decided, gateway clock")
     value: float | None = Field(description="That decided, in `unit`")
@@ -193,6 +234,10 @@ class AlarmItem(Model):
     reason: str
     basis: str
     delayed: bool = Field(description="The deciding sample took long to arrive")
+    latch: bool = Field(description="Once over, it stays until it is acknowledged")
+    measure: float | None = Field(description="What the engine measured beside the value, canonical unit")
+    measure_low: float | None = Field(description="Low end of its interval, or what it was compared with")
+    measure_high: float | None
     retrospective: bool = Field(description="Missed live, found when late samples came; it never was active")
     version: int = Field(description="Rises with every event; the higher one is the newer")
     last_event_id: int
@@ -223,9 +268,9 @@ class AlarmMoment(Model):
     """One event in the life of an alarm."""
 
     event_id: int
-    kind: Literal["raised", "cleared", "retrospective"]
+    kind: EventKind
     version: int
-    at_ms: int = Field(description="Event time")
+    at_ms: int = Field(description="Source time; `tier_raised` and `acknowledged`: gateway clock")
     received_ms: int
     decided_ms: int
     value: float | None
@@ -233,6 +278,12 @@ class AlarmMoment(Model):
     quality: QualityName
     reason: str
     log_position: int = Field(description="The row of the log that decided it")
+    measure: float | None
+    measure_low: float | None
+    measure_high: float | None
+    rise: RiseView | None = Field(description="Of `tier_raised`: why")
+    by: str | None = Field(description="Of `acknowledged`: who; of `superseded`: the newer alarm")
+    comment: str | None = Field(description="Of `acknowledged`")
 
 
 class AlarmTimeline(Model):

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from gateway.errors import BadRequestError, GatewayError, HistoryError, NotFoundError, RecordsError
+from gateway.errors import BadRequestError, ConflictError, GatewayError, HistoryError, NotFoundError, RecordsError
 
 __all__ = [
     "PROBLEM_JSON",
@@ -33,6 +33,7 @@ _FOUND_CHARS = 200
 
 _MEANINGS: dict[int | str, str] = {
     404: "There is no such thing",
+    409: "It does not fit what there is now; look again",
     422: "A parameter makes no sense",
     429: "Too much at once; try again later",
     503: "Not now; trying again may help",
@@ -125,6 +126,8 @@ def _on_gateway_error(request: Request, error: GatewayError) -> JSONResponse:
         return problem_response(request, 404, str(error), errors, "urn:hazgate:problem:not-found")
     if isinstance(error, BadRequestError):
         return problem_response(request, 422, str(error), errors, "urn:hazgate:problem:invalid-parameter")
+    if isinstance(error, ConflictError):
+        return problem_response(request, 409, str(error), errors, "urn:hazgate:problem:conflict")
     name = "history" if isinstance(error, HistoryError) else "records" if isinstance(error, RecordsError) else "gateway"
     _log.warning("api_unavailable", path=request.url.path, store=name, error=str(error))
     response = problem_response(request, 503, str(error), (), f"urn:hazgate:problem:{name}-unavailable")

@@ -19,10 +19,12 @@ from gateway.api.models import (
     HistoryMinMax,
     HistoryRaw,
     Name,
+    OtherAlarm,
     PlaceView,
     PlantView,
     QualityName,
     Reading,
+    RiseView,
     SiteView,
     TagDetail,
     TagItem,
@@ -32,7 +34,7 @@ from gateway.api.models import (
 from gateway.display import DisplayUnit, chemical_name, unit_of
 from gateway.history.port import HistoryRows, MinMaxRows
 from gateway.live import Values
-from gateway.messages import message
+from gateway.messages import message, rise_message
 
 __all__ = [
     "QUALITY_NAMES",
@@ -45,6 +47,7 @@ __all__ = [
     "plant_view",
     "reading",
     "reason_text",
+    "rise_view",
     "tag_detail",
     "tag_item",
 ]
@@ -163,8 +166,23 @@ def alarm_detail(row: Mapping[str, Any], plant: Plant) -> AlarmDetail:
     )
 
 
+def rise_view(rise: Mapping[str, Any]) -> RiseView:
+    """Return why a tier rose, from what the records keep of it."""
+    return RiseView(
+        rule=rise["rule"],
+        when=rise["when"],
+        from_tier=rise["from"],
+        to_tier=rise["to"],
+        at_ms=rise["at_ms"],
+        others=tuple(OtherAlarm(tag=tag, condition=Condition(condition)) for tag, condition in rise["others"]),
+        alarms=rise["count"],
+        message=Name(zh=rise_message(rise, "zh"), en=rise_message(rise, "en")),
+    )
+
+
 def alarm_moment(event: Mapping[str, Any], unit: DisplayUnit | None) -> AlarmMoment:
     """Return one event of an alarm from its row."""
+    detail = event["detail"] or {}
     return AlarmMoment(
         event_id=event["event_id"],
         kind=event["kind"],
@@ -177,6 +195,12 @@ def alarm_moment(event: Mapping[str, Any], unit: DisplayUnit | None) -> AlarmMom
         quality=_quality(event["quality"]),
         reason=reason_text(event["quality"]),
         log_position=event["position"],
+        measure=event["measure"],
+        measure_low=event["measure_low"],
+        measure_high=event["measure_high"],
+        rise=rise_view(detail) if event["kind"] == "tier_raised" else None,
+        by=detail.get("by"),
+        comment=detail.get("comment"),
     )
 
 
@@ -276,7 +300,14 @@ def _alarm_fields(row: Mapping[str, Any], plant: Plant) -> dict[str, Any]:
         "alarm_id",
         "tag",
         "tier",
+        "base_tier",
         "state",
+        "acknowledged_ms",
+        "acknowledged_by",
+        "latch",
+        "measure",
+        "measure_low",
+        "measure_high",
         "hazard_unit",
         "vessel",
         "vehicle",
@@ -291,6 +322,8 @@ def _alarm_fields(row: Mapping[str, Any], plant: Plant) -> dict[str, Any]:
         **{key: row[key] for key in (*same, *times)},
         "description": Name(zh=row["tag"], en=row["tag"]) if tag is None else name_of(tag.description),
         "condition": Condition(row["condition"]),
+        "acknowledged": row["acknowledged_ms"] is not None,
+        "rise": None if row["rise"] is None else rise_view(row["rise"]),
         "message": Name(zh=message(row, plant, "zh"), en=message(row, plant, "en")),
         "value": row["value"] if unit is None else unit.show(row["value"]),
         "limit": row["limit"] if unit is None else unit.show(row["limit"]),

@@ -30,6 +30,8 @@ _WORDS: Mapping[str, Text] = {
     "cleared_at": Text("恢复", "Cleared"),
     "age": Text("持续", "Age"),
     "delayed": Text("迟报", "delayed"),
+    "latched": Text("锁存", "latched"),
+    "acknowledged": Text("已确认", "acknowledged"),
     "edges": Text("边缘节点", "Edges"),
     "edge": Text("节点", "Edge"),
     "state": Text("状态", "State"),

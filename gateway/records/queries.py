@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, func, or
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from gateway.errors import RecordsBusyError, RecordsError
-from gateway.records.schema import alarm, alarm_event, dead_letter, edge_status, ledger, mark, tag
+from gateway.records.schema import OPEN_STATES, alarm, alarm_event, dead_letter, edge_status, ledger, mark, tag
 
 __all__ = [
     "AlarmFilter",
@@ -28,7 +28,7 @@ __all__ = [
 Row = dict[str, Any]
 """One row, by column name."""
 
-STATES = ("active", "cleared")
+STATES = (*OPEN_STATES, "cleared")
 TIERS = (1, 2, 3, 4)
 
 
@@ -84,7 +84,7 @@ class Current:
     last_event_id: int
     """0 when nothing was ever raised."""
     active: tuple[Row, ...]
-    """Worst tier first, newest first; at most as many as asked for."""
+    """Active and latched ones, worst tier first, newest first; at most as many as asked for."""
     active_by_tier: Mapping[int, int]
     """All of them, also those beyond ``active``."""
     cleared: tuple[Row, ...]
@@ -127,8 +127,8 @@ class Queries:
     def alarms(self, wanted: AlarmFilter, sort: AlarmSort, after: AlarmKey | None, limit: int) -> list[Row]:
         """Return the first ``limit`` alarms behind ``after``.
 
-        The order depends on columns that never change once an alarm is raised, so pages neither repeat nor skip an
-        alarm while new ones arrive.
+        The order depends on columns that do not change once an alarm is raised (but for a tier that rises), so pages
+        neither repeat nor skip an alarm while new ones arrive.
         """
         with self._read() as connection:
             if wanted.tag is not None:
@@ -168,9 +168,9 @@ class Queries:
             return _last_event_id(connection)
 
     def current(self, active_limit: int, cleared_limit: int) -> Current:
-        """Return the active alarms and the latest cleared ones of one moment."""
+        """Return the open alarms and the latest cleared ones of one moment."""
         with self._read() as connection:
-            active = _by_tier(connection, AlarmFilter(states=("active",)), None, active_limit)
+            active = _by_tier(connection, AlarmFilter(states=OPEN_STATES), None, active_limit)
             return Current(
                 last_event_id=_last_event_id(connection),
                 active=tuple(active),
@@ -179,7 +179,7 @@ class Queries:
             )
 
     def active_by_tier(self) -> dict[int, int]:
-        """Count the active alarms; every tier has an entry."""
+        """Count the active and latched alarms; every tier has an entry."""
         with self._read() as connection:
             return _active_by_tier(connection)
 
@@ -228,7 +228,7 @@ def _last_event_id(connection: Connection) -> int:
 
 
 def _active_by_tier(connection: Connection) -> dict[int, int]:
-    counted = select(alarm.c.tier, func.count()).where(alarm.c.state == "active").group_by(alarm.c.tier)
+    counted = select(alarm.c.tier, func.count()).where(alarm.c.state.in_(OPEN_STATES)).group_by(alarm.c.tier)
     return dict.fromkeys(TIERS, 0) | {row[0]: row[1] for row in connection.execute(counted)}
 
 
@@ -236,7 +236,7 @@ def _lately_cleared(connection: Connection, limit: int) -> list[Row]:
     """Follow the events backwards: they are numbered in the order in which things happened."""
     events = (
         select(alarm_event.c.alarm_id)
-        .where(alarm_event.c.kind == "cleared")
+        .where(alarm_event.c.kind.in_(("cleared", "latched")))
         .order_by(alarm_event.c.event_id.desc())
         .limit(limit)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     Column,
@@ -21,6 +22,7 @@ from sqlalchemy import (
 from gateway.ledger import Count
 
 __all__ = [
+    "OPEN_STATES",
     "alarm",
     "alarm_event",
     "dead_letter",
@@ -36,8 +38,23 @@ __all__ = [
 
 metadata = MetaData()
 
+OPEN_STATES = ("active", "latched")
+"""States of an alarm that somebody still has to look at."""
+
 _Key = BigInteger().with_variant(Integer, "sqlite")
 """SQLite numbers rows by itself only for a column typed exactly INTEGER."""
+
+_Json = JSON(none_as_null=True)
+
+
+def _measured() -> tuple[Column[float], ...]:
+    """What the engine measured when it decided; what that is depends on the condition."""
+    return (
+        Column("measure", Float, nullable=True, comment="slope, minutes left, deviation or range; canonical unit"),
+        Column("measure_low", Float, nullable=True, comment="low end of its interval, or what it was compared with"),
+        Column("measure_high", Float, nullable=True),
+    )
+
 
 tag = Table(
     "tag",
@@ -115,14 +132,14 @@ alarm = Table(
     Column("tag", String(128), nullable=False),
     Column("condition", String(16), nullable=False),
     Column("tier", Integer, nullable=False),
-    Column("state", String(16), nullable=False, comment="active | cleared"),
+    Column("state", String(16), nullable=False, comment="active | latched | cleared"),
     Column("hazard_unit", String(64), nullable=False),
     Column("vessel", String(64), nullable=False),
     Column("vehicle", String(64), nullable=False),
     Column("edge", String(64), nullable=False),
     Column("onset_ms", BigInteger, nullable=False),
     Column("raised_ms", BigInteger, nullable=False),
-    Column("cleared_ms", BigInteger, nullable=True),
+    Column("cleared_ms", BigInteger, nullable=True, comment="when its condition was over, also while latched"),
     Column("received_ms", BigInteger, nullable=False, comment="when the deciding sample arrived, gateway clock"),
     Column("decided_ms", BigInteger, nullable=False, comment="when it was decided, gateway clock"),
     Column("value", Float, nullable=True, comment="canonical unit"),
@@ -141,6 +158,15 @@ alarm = Table(
     ),
     Column("version", Integer, nullable=False, comment="rises with every event"),
     Column("sequence", BigInteger, nullable=False, comment="event_id of its last event"),
+    Column("base_tier", Integer, nullable=False, server_default="0", comment="as raised; tier may have risen since"),
+    Column("latch", Boolean, nullable=False, server_default="0", comment="stays until acknowledged"),
+    Column("alarmed_ms", BigInteger, nullable=False, server_default="0", comment="raised or tier risen, gateway clock"),
+    Column(
+        "acknowledged_ms", BigInteger, nullable=True, comment="gateway clock; null: nobody has, or a rise voided it"
+    ),
+    Column("acknowledged_by", String(128), nullable=True),
+    Column("rise", _Json, nullable=True, comment="the last rise of its tier; see gateway.escalation"),
+    *_measured(),
     Index("alarm_state_tier", "state", "tier", "raised_ms"),
     Index("alarm_raised", "raised_ms", "alarm_id"),
     Index("alarm_tag", "tag", "raised_ms"),
@@ -151,7 +177,7 @@ alarm_event = Table(
     metadata,
     Column("event_id", _Key, primary_key=True, autoincrement=False),
     Column("alarm_id", String(32), nullable=False, index=True),
-    Column("kind", String(16), nullable=False, comment="raised | cleared | retrospective"),
+    Column("kind", String(16), nullable=False, comment="see docs/alarm-lifecycle.md"),
     Column("version", Integer, nullable=False),
     Column("at_ms", BigInteger, nullable=False, comment="event time"),
     Column("received_ms", BigInteger, nullable=False),
@@ -159,6 +185,8 @@ alarm_event = Table(
     Column("value", Float, nullable=True),
     Column("quality", Integer, nullable=False),
     Column("position", BigInteger, nullable=False, comment="log row that decided it"),
+    Column("detail", _Json, nullable=True, comment="tier_raised: why; acknowledged: by whom, comment"),
+    *_measured(),
 )
 
 snapshot = Table(

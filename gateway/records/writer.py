@@ -51,7 +51,14 @@ class Commit:
     def is_empty(self) -> bool:
         """Nothing is to be written."""
         return not (
-            self.log or self.marks or self.counts or self.dead_letters or self.statuses or self.names or self.snapshot
+            self.log
+            or self.marks
+            or self.counts
+            or self.dead_letters
+            or self.statuses
+            or self.alarms
+            or self.names
+            or self.snapshot
         )
 
 
@@ -65,6 +72,7 @@ class Stored:
     """Last row of the log; 0 when there never was one."""
     event_id: int
     open_alarms: tuple[dict[str, Any], ...]
+    """Active and latched ones."""
     snapshot: tuple[int, bytes] | None
     followers: dict[str, int]
     trimmed: int
@@ -182,7 +190,9 @@ class Records:
                 .limit(1)
             ).one_or_none()
             open_alarms = connection.execute(
-                select(schema.alarm).where(schema.alarm.c.state == "active").order_by(schema.alarm.c.sequence)
+                select(schema.alarm)
+                .where(schema.alarm.c.state.in_(schema.OPEN_STATES))
+                .order_by(schema.alarm.c.sequence)
             ).mappings()
             first, last = connection.execute(
                 select(func.min(schema.log.c.position), func.max(schema.log.c.position))
@@ -230,6 +240,18 @@ class Records:
         """
         with _explained("reading an alarm"), self._engine.begin() as connection:
             row = connection.execute(select(schema.alarm).where(schema.alarm.c.alarm_id == alarm_id)).mappings().first()
+            return dict(row) if row else None
+
+    def event(self, alarm_id: str, version: int) -> dict[str, Any] | None:
+        """Return the event that gave an alarm this version, or None.
+
+        Raises:
+            RecordsError: The database cannot be read.
+        """
+        events = schema.alarm_event
+        wanted = select(events).where(events.c.alarm_id == alarm_id, events.c.version == version)
+        with _explained("reading an event"), self._engine.begin() as connection:
+            row = connection.execute(wanted).mappings().first()
             return dict(row) if row else None
 
     def commit(self, commit: Commit) -> None:

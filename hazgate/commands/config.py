@@ -17,6 +17,7 @@ from rich.text import Text as Styled
 
 from config.errors import PlantError, Problem
 from config.plant.document import plant_schema
+from config.plant.escalations import in_short
 from config.plant.load import DEMO_PLANT, load_plant, plant_content
 from config.plant.model import LIMIT_KINDS, WINDOWED, ConditionRule, LimitKind, Plant, Tag, Text, Tier
 from config.plant.substances import plant_substances
@@ -52,7 +53,8 @@ def check(files: Files, as_json: AsJson = False) -> None:
         for problem in answer["problems"]:
             typer.echo(Problem(**problem), err=True)
         if answer["ok"]:
-            typer.echo(f"{answer['file']}: 正确 · good: {answer['tags']} tags, digest {answer['digest'][:12]}")
+            counts = f"{answer['tags']} tags, {answer['escalations']} escalations"
+            typer.echo(f"{answer['file']}: 正确 · good: {counts}, digest {answer['digest'][:12]}")
         else:
             typer.echo(f"{answer['file']}: {len(answer['problems'])} 个问题 · problems", err=True)
     if not all(answer["ok"] for answer in answers):
@@ -97,7 +99,8 @@ def _checked(file: Path) -> dict[str, Any]:
         plant = _load(file)
     except PlantError as error:
         return {"file": str(file), "ok": False, "problems": [asdict(problem) for problem in error.problems]}
-    return {"file": str(file), "ok": True, "problems": [], "tags": len(plant.tags), "digest": plant.digest}
+    counts = {"tags": len(plant.tags), "escalations": len(plant.escalations)}
+    return {"file": str(file), "ok": True, "problems": [], **counts, "digest": plant.digest}
 
 
 def _show_plant(console: Console, plant: Plant) -> None:
@@ -120,7 +123,7 @@ def _show_plant(console: Console, plant: Plant) -> None:
     vehicles = _table("车辆 · Vehicles", "id", "车牌 · plate", "名称 · name", "CAS", "edge")
     for vehicle in plant.vehicles.values():
         vehicles.add_row(vehicle.id, vehicle.plate, _both(vehicle.name), vehicle.cas, vehicle.edge)
-    for table in (units, vessels, edges, vehicles, _tags_table(plant)):
+    for table in (units, vessels, edges, vehicles, _tags_table(plant), _escalations_table(plant)):
         if table.row_count:
             console.print(table)
 
@@ -135,6 +138,14 @@ def _tags_table(plant: Plant) -> Table:
             if rule.enabled and not math.isnan(rule.limit):
                 limits.append(f"{rule.condition.value} {_limit(rule, shown)}  ", _STYLES[rule.tier])
         table.add_row(tag.name, _both(tag.description), _range(tag, shown), _seconds(tag.period_ms), tag.edge, limits)
+    return table
+
+
+def _escalations_table(plant: Plant) -> Table:
+    table = _table("升级 · Escalations", "name", "规则 · when", "条件 · what", "到 · to tier")
+    for rule in plant.escalations.values():
+        to = Styled("+1") if rule.tier is None else Styled(rule.tier.name.lower(), _STYLES[rule.tier])
+        table.add_row(rule.id, rule.when, in_short(rule), to)
     return table
 
 
@@ -172,7 +183,7 @@ def _show_tag(console: Console, plant: Plant, tag: Tag) -> None:
 def _rule_row(rule: ConditionRule, shown: Conversion) -> tuple[str | Styled, ...]:
     has_limit = not math.isnan(rule.limit)
     return (
-        rule.condition.value + ("" if rule.enabled else " (停用 · off)"),
+        rule.condition.value + (" (锁存 · latch)" if rule.latch else "") + ("" if rule.enabled else " (停用 · off)"),
         _limit(rule, shown) if has_limit else "",
         f"{_difference(rule, rule.deadband, shown):.6g}" if has_limit else "",
         _seconds(rule.on_delay_ms),

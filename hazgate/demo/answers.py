@@ -14,6 +14,7 @@ __all__ = [
     "Health",
     "Ledger",
     "Name",
+    "Rise",
     "Snapshot",
     "Tick",
     "Values",
@@ -27,6 +28,12 @@ class Name(msgspec.Struct, frozen=True):
     en: str
 
 
+class Rise(msgspec.Struct, frozen=True):
+    """The last rise of a tier."""
+
+    at_ms: int
+
+
 class AlarmItem(msgspec.Struct, frozen=True):
     """One alarm."""
 
@@ -35,6 +42,8 @@ class AlarmItem(msgspec.Struct, frozen=True):
     description: Name
     condition: str
     tier: int
+    base_tier: int
+    """As it was raised."""
     state: str
     message: Name
     onset_ms: int
@@ -45,6 +54,7 @@ class AlarmItem(msgspec.Struct, frozen=True):
     limit: float | None
     unit: str
     version: int
+    rise: Rise | None = None
 
 
 class AlarmPage(msgspec.Struct, frozen=True):
@@ -125,7 +135,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 class AlarmEvent(msgspec.Struct, frozen=True):
-    """An alarm was raised or cleared."""
+    """Something happened to an alarm."""
 
     kind: str
     alarm: AlarmItem

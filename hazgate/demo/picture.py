@@ -30,7 +30,7 @@ class Moment:
     tier: int = 0
     """Of an alarm; 0 for the scenario."""
     kind: str = "scene"
-    """scene | trouble | raised | cleared"""
+    """scene | trouble, or what happened to an alarm: raised | tier_raised | cleared | ..."""
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class Picture:
 
     story: Sequence[Scene] = ()
     alarms: dict[str, AlarmItem] = field(default_factory=dict)
-    """Active ones by id."""
+    """Active and latched ones by id."""
     run: dict[str, AlarmItem] = field(default_factory=dict)
     """All raised since the scenario began, also those cleared since, by id."""
     edges: Sequence[EdgeItem] = ()
@@ -108,11 +108,13 @@ class Picture:
             return
         if self.progress and alarm.raised_ms >= self.progress.started_ms:
             self.run[alarm.alarm_id] = alarm
-        if event.kind == "raised":
-            self.alarms[alarm.alarm_id] = alarm
-        else:
+        if alarm.state == "cleared":
             self.alarms.pop(alarm.alarm_id, None)
+        else:
+            self.alarms[alarm.alarm_id] = alarm
         at_ms = alarm.raised_ms if alarm.cleared_ms is None else alarm.cleared_ms
+        if event.kind == "tier_raised" and alarm.rise is not None:
+            at_ms = alarm.rise.at_ms
         text = Text(alarm.message.zh, alarm.message.en)
         self.moments.append(Moment(at_ms, text, alarm.tier, event.kind))
 

@@ -129,7 +129,8 @@ def _timed(kept: Kept, without_clock: AbstractSet[str]) -> Kept:
 def judge_alarms(scenario: Scenario, alarms: Sequence[AlarmItem], started_ms: int, ran_s: float) -> Verdict:
     """Compare the alarms of a run with what its scenario demands."""
     told = [
-        Alarm(alarm.tag, Condition(alarm.condition), alarm.tier, alarm.raised_ms, alarm.cleared_ms) for alarm in alarms
+        Alarm(alarm.tag, Condition(alarm.condition), alarm.base_tier, alarm.raised_ms, alarm.cleared_ms)
+        for alarm in alarms
     ]
     return judge(scenario, told, started_ms, ran_s)
 

@@ -236,9 +236,10 @@ def moment_line(moment: Moment, start_ms: int) -> Line:
     line = Line(no_wrap=True, overflow="ellipsis")
     line.append(f"{clock_text((moment.at_ms - start_ms) / 1000)}  ", "dim")
     if moment.tier:
-        mark = "▲" if moment.kind == "raised" else "▽"
+        rising = moment.kind in ("raised", "tier_raised")
+        mark = "▲" if rising else "▽"
         line.append(f" {mark} {moment.tier} {TIER_NAMES[Tier(moment.tier)].zh} ", _CHIP[moment.tier])
-        style = "" if moment.kind == "raised" else "dim"
+        style = "" if rising else "dim"
         line.append(f" {moment.text.zh} · {moment.text.en}", style)
         return line
     style = "bold magenta" if moment.kind == "trouble" else "cyan"

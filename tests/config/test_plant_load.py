@@ -243,7 +243,14 @@ def test_the_content_is_plain_json_and_whole() -> None:
     plant = mini_plant()
     content = plant_content(plant)
     assert set(content) == {
-        "enterprise", "site", "hazard_units", "vessels", "edges", "vehicles", "tags", "lel_table", "reference_air",
+        "enterprise", "site", "hazard_units", "vessels", "edges", "vehicles", "tags", "escalations", "lel_table",
+        "reference_air",
     }  # fmt: skip
     assert content["tags"]["GD-1"]["position"] == {"x_m": 12, "y_m": 34, "z_m": 0.5}
     assert plant_digest(plant) == plant.digest
+
+
+def test_a_condition_latches_only_when_told_to() -> None:
+    plant = read_plant(MINI_PLANT.replace("STALE: {tier: yellow}", "STALE: {tier: yellow, latch: true}"), "mini.yaml")
+    latching = [one.condition for one in plant.tags["T-1.LEVEL"].conditions if one.latch]
+    assert latching == [Condition.STALE]

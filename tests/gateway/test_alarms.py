@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 
 from alerting.batch import Change, Transitions
+from alerting.retrospect import Alarms
 from config.contract.quality import Quality, Reason, pack
-from config.plant.model import CONDITIONS, Condition, Plant
+from config.plant.load import read_plant
+from config.plant.model import CONDITIONS, Condition, Plant, Tier, Unacknowledged
 from gateway.alarms import AlarmBook, Decided, alarm_id
-from tests.support.plants import mini_plant
+from tests.support.plants import mini_plant, plant_text
 from tests.support.rows import alarm_row
 
 PLANT = mini_plant()
 NAMES = tuple(PLANT.tags)
+UNMEASURED = dict.fromkeys(("measure", "measure_low", "measure_high"))
 Line = tuple[str, Condition, Change, int, int, float, int]
 """(tag, condition, change, onset_ms, time_ms, value, quality)"""
 
@@ -99,6 +102,13 @@ def test_a_raised_alarm_says_everything_about_itself() -> None:
         "retrospective": False,
         "version": 1,
         "sequence": 11,
+        "base_tier": int(rule.tier),
+        "latch": False,
+        "alarmed_ms": 3_050,
+        "acknowledged_ms": None,
+        "acknowledged_by": None,
+        "rise": None,
+        **UNMEASURED,
     }
     assert decided.events == [
         {
@@ -112,6 +122,8 @@ def test_a_raised_alarm_says_everything_about_itself() -> None:
             "value": 9.5,
             "quality": 1,
             "position": 77,
+            "detail": None,
+            **UNMEASURED,
         }
     ]
     assert alarms.event_id == 11
@@ -228,3 +240,80 @@ def test_an_alarm_of_a_tag_that_left_the_plant_can_be_closed() -> None:
     alarms = book(alarm_row(), plant=without)
     (row,) = alarms.reconcile({}, 50_000, 5).alarms
     assert (row["tag"], row["state"]) == ("T-1.TEMP", "cleared")
+
+
+LATCHING = replace(
+    PLANT,
+    tags={
+        name: replace(tag, conditions=tuple(replace(rule, latch=True) for rule in tag.conditions))
+        for name, tag in PLANT.tags.items()
+    },
+)
+
+
+def test_a_latching_alarm_that_comes_back_with_the_same_onset_is_the_same_alarm() -> None:
+    alarms = book(plant=LATCHING)
+    decided = decide(alarms, raised(), cleared(at_ms=1_000), raised())
+    assert [(one["kind"], one["version"]) for one in decided.events] == [("raised", 1), ("latched", 2), ("raised", 3)]
+    assert [row["state"] for row in alarms.open_alarms] == ["active"]
+
+
+def test_what_left_the_plant_while_latched_waits_all_the_same() -> None:
+    alarms = book(alarm_row(latch=True))
+    (row,) = alarms.reconcile({}, 50_000, 5).alarms
+    assert (row["state"], row["cleared_ms"]) == ("latched", 50_000)
+    assert alarms.reconcile({}, 60_000, 6) == Decided()
+
+
+def test_an_alarm_latches_by_the_rule_it_was_raised_with() -> None:
+    alarms = book(alarm_row(latch=False), plant=LATCHING)
+    assert decide(alarms, cleared()).alarms[0]["state"] == "cleared"
+
+
+def test_a_rise_names_at_most_twenty_others_and_counts_all() -> None:
+    plant = read_plant(
+        plant_text(30).replace("    quantity: level", "    hazard_unit: meoh\n    quantity: level")
+        + "escalations:\n  many: {when: k_of_n, at_least: 3, conditions: [H], tier: red}\n",
+        "big.yaml",
+    )
+    names = tuple(plant.tags)
+    rows = [
+        alarm_row(f"{at:016x}", tag=name, tier=4, sequence=at + 1, hazard_unit="meoh") for at, name in enumerate(names)
+    ]
+    alarms = AlarmBook(plant, names, rows, 30, delayed_after_ms=10_000)
+    decided = alarms.escalate(5_000, 5_001, 9)
+    assert [row["tier"] for row in decided.alarms] == [1] * 30
+    rises = [row["rise"] for row in decided.alarms]
+    assert {(len(rise["others"]), rise["count"], rise["at_ms"]) for rise in rises} == {(20, 30, 5_000)}
+    assert all([row["tag"], "H"] not in row["rise"]["others"] for row in decided.alarms)
+    assert alarms.escalate(6_000, 6_001, 10) == Decided()
+
+
+def test_what_the_engine_measured_is_kept_with_the_alarm_and_its_event() -> None:
+    found = replace(transitions(raised()), measure=np.array([0.75]), low=np.array([0.5]), high=np.array([math.nan]))
+    decided = book().decide(found, 1_100, 1_105, 77)
+    for row in (*decided.alarms, *decided.events):
+        assert (row["measure"], row["measure_low"], row["measure_high"]) == (0.75, 0.5, None)
+
+
+def test_a_retrospective_alarm_changes_nothing_about_the_active_one() -> None:
+    late = Unacknowledged("late", None, (Tier.BLUE, Tier.YELLOW, Tier.ORANGE), 10_000)
+    alarms = book(plant=replace(PLANT, escalations={"late": late}))
+    decide(alarms, raised(at_ms=100_000), received_ms=100_000)
+    missed = Alarms(
+        tag=np.array([NAMES.index("T-1.TEMP")], np.int32),
+        condition=np.array([CONDITIONS.index(Condition.H)], np.uint8),
+        onset_ms=np.array([50_000]),
+        raised_ms=np.array([50_000]),
+        cleared_ms=np.array([60_000]),
+        value=np.array([45.0]),
+        quality=np.array([0], np.uint8),
+        limit=np.array([40.0]),
+        measure=np.array([2.5]),
+        low=np.array([math.nan]),
+        high=np.array([math.nan]),
+    )
+    (recalled,) = alarms.recall("T-1.TEMP", missed, 105_000, 105_001, 8).alarms
+    assert (recalled["state"], recalled["retrospective"], recalled["measure"]) == ("cleared", True, 2.5)
+    (risen,) = alarms.escalate(110_000, 110_001, 9).alarms
+    assert (risen["onset_ms"], risen["rise"]["rule"]) == (100_000, "late")

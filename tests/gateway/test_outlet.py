@@ -67,6 +67,8 @@ def test_a_raised_alarm_is_retained_with_everything_a_siren_needs(desk: Desk) ->
         alarm_id=f"{1:016x}",
         state="active",
         tier=2,
+        base_tier=2,
+        acknowledged=False,
         tag="T-1.TEMP",
         condition="H",
         hazard_unit="meoh",

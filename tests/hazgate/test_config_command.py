@@ -38,7 +38,7 @@ def bad(tmp_path: Path) -> Path:
 def test_good_files_are_said_to_be_good() -> None:
     done = hazgate("check", "demo")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("demo: 正确 · good: 106 tags, digest ")
+    assert done.stdout.startswith("demo: 正确 · good: 106 tags, 4 escalations, digest ")
 
 
 def test_all_problems_of_all_files_are_printed_and_the_exit_code_is_1(bad: Path) -> None:

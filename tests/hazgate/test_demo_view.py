@@ -17,6 +17,7 @@ from hazgate.demo.answers import (
     Health,
     Ledger,
     Name,
+    Rise,
     Snapshot,
     Tick,
     Values,
@@ -43,6 +44,7 @@ def alarm(
         description=Name(f"检测器{number}", f"Detector {number}"),
         condition=condition,
         tier=tier,
+        base_tier=tier,
         state="active" if cleared_ms is None else "cleared",
         message=Name("高高报警 55 %LEL", "HIGH HIGH 55 %LEL"),
         onset_ms=START_MS + 5000,
@@ -117,6 +119,17 @@ def test_alarms_come_and_go_and_are_remembered() -> None:
     assert (picture.alarms, list(picture.run)) == ({}, ["id1"])
     assert [moment.kind for moment in picture.moments] == ["raised", "cleared"]
     assert "▽ 2 橙" in plain_moment(picture.moments[1], START_MS)
+
+
+def test_a_rise_stays_on_the_list_and_is_told_at_its_time() -> None:
+    picture = Picture()
+    picture.play(progress(4_000))
+    picture.hear(event("alarm", AlarmEvent("raised", alarm())))
+    risen = msgspec.structs.replace(alarm(tier=1, version=2), base_tier=2, rise=Rise(START_MS + 7000))
+    picture.hear(event("alarm", AlarmEvent("tier_raised", risen)))
+    assert [one.tier for one in picture.alarms.values()] == [1]
+    assert [moment.at_ms - START_MS for moment in picture.moments] == [5000, 7000]
+    assert "▲ 1 红" in plain_moment(picture.moments[1], START_MS)
 
 
 def test_a_snapshot_replaces_what_was_known_and_a_tick_without_edges_keeps_them() -> None:

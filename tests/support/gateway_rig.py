@@ -21,6 +21,7 @@ from config.contract.topics import Kind, edge_topic
 from config.plant.model import CONDITIONS, Plant
 from config.settings import GatewaySettings
 from gateway.alarms import alarm_id
+from gateway.commands import Inbox
 from gateway.errors import RecordsError
 from gateway.history.duckdb_store import HistoryStore
 from gateway.history.follower import follow_once
@@ -124,7 +125,7 @@ class Rig:
     def __post_init__(self) -> None:
         self.clock = ManualClock()
         self.transport = QueueTransport(self._idle)
-        self.board, self.hub = Board(), Hub()
+        self.board, self.hub, self.inbox = Board(), Hub(), Inbox()
         self.notices: list[AlarmNotice] = []
         self.hub.listen(self.notices.append)
         self.stop = threading.Event()
@@ -152,6 +153,7 @@ class Rig:
             lane=self.lane,
             board=self.board,
             hub=self.hub,
+            inbox=self.inbox,
             history_position=self._position_of_history,
             wake_history=self._note_wake,
         )

@@ -34,6 +34,15 @@ def alarm_row(alarm_id: str = "a" * 16, **changes: object) -> dict[str, Any]:
         "retrospective": False,
         "version": 1,
         "sequence": 1,
+        "base_tier": 2,
+        "latch": False,
+        "alarmed_ms": 1_100,
+        "acknowledged_ms": None,
+        "acknowledged_by": None,
+        "rise": None,
+        "measure": None,
+        "measure_low": None,
+        "measure_high": None,
         **changes,
     }
 
@@ -51,5 +60,9 @@ def event_row(event_id: int = 1, alarm_id: str = "a" * 16, **changes: object) ->
         "value": 45.0,
         "quality": 0,
         "position": 1,
+        "detail": None,
+        "measure": None,
+        "measure_low": None,
+        "measure_high": None,
         **changes,
     }

@@ -17,7 +17,7 @@ const lang = document.body.dataset.lang;
 const shownAlarms = Number(document.body.dataset.shownAlarms);
 const title = document.title;
 
-const alarms = new Map(); // alarm_id -> alarm, active ones
+const alarms = new Map(); // alarm_id -> alarm, active and latched ones
 const cleared = new Map(); // alarm_id -> alarm, oldest first
 const values = new Map(); // tag -> {time_ms, value, quality, reason, stale}
 const tagRows = new Map([...document.querySelectorAll("tr.tag")].map((row) => [row.dataset.tag, row]));
@@ -70,9 +70,10 @@ const on = {
   alarm({ kind, alarm }) {
     const known = alarms.get(alarm.alarm_id) ?? cleared.get(alarm.alarm_id);
     if (known && known.version >= alarm.version) return;
-    if (alarm.state === "active") {
-      if (kind === "raised") announce(alarm);
-      alarms.set(alarm.alarm_id, { ...alarm, fresh: performance.now() });
+    if (alarm.state !== "cleared") {
+      const alarming = kind === "raised" || kind === "tier_raised";
+      if (alarming) announce(alarm);
+      alarms.set(alarm.alarm_id, { ...alarm, fresh: alarming ? performance.now() : known?.fresh });
       cleared.delete(alarm.alarm_id);
     } else {
       alarms.delete(alarm.alarm_id);
@@ -254,6 +255,10 @@ function drawAlarms() {
     row.classList.toggle("new", alarm.fresh !== undefined && performance.now() - alarm.fresh < FRESH_MS);
     showCommon(row, alarm);
     field(row, "delayed").hidden = !alarm.delayed;
+    field(row, "acknowledged").hidden = !alarm.acknowledged;
+    field(row, "latched").hidden = alarm.state !== "latched";
+    field(row, "risen").hidden = alarm.rise === null;
+    setText(field(row, "why"), alarm.rise ? alarm.rise.message[lang] : "");
     setText(field(row, "trigger"), trigger(alarm));
     setText(field(row, "present"), present(alarm));
     setText(field(row, "age"), ageText(nowMs() - alarm.onset_ms));

@@ -11,6 +11,7 @@ from typing import Self
 import pytest
 
 from config.plant.load import read_plant
+from gateway.live import AlarmNotice
 from tests.gateway.api.world import World, served
 from tests.support.browser import CHROMIUM, Page, chromium
 from tests.support.plants import MINI_PLANT
@@ -103,6 +104,24 @@ def test_the_worst_and_newest_alarm_is_on_top(world: World, browser: Page) -> No
         browser.until("document.querySelectorAll('#active tr').length === 3")
         order = browser.evaluate("[...document.querySelectorAll('#active tr')].map(row => row.dataset.alarm).join()")
         assert order == "red,orange,blue"
+
+
+def test_a_rise_moves_up_says_why_and_an_acknowledgement_is_shown(world: World, browser: Page) -> None:
+    row = world.raise_alarm("one", tier=2)
+    with shown(world, browser):
+        assert browser.evaluate("document.querySelector('#active [data-f=risen]').hidden") is True
+        rise = {"rule": "gas", "when": "k_of_n", "from": 2, "to": 1, "at_ms": 9, "others": [["GD-1", "HH"]], "count": 2}
+        risen = {**row, "tier": 1, "version": 2, "rise": rise}
+        world.hub.tell(AlarmNotice(2, "tier_raised", risen))
+        browser.until(f"{text('#active [data-f=why]')}.includes('tier Orange → Red: several points')")
+        browser.until(f"{text('#announce')}.includes('rule gas')")
+        assert browser.evaluate("document.querySelector('#active tr').classList.contains('tier-1')") is True
+        acknowledged = {**risen, "version": 3, "acknowledged_ms": 10, "acknowledged_by": "Li"}
+        world.hub.tell(AlarmNotice(3, "acknowledged", acknowledged))
+        browser.until("document.querySelector('#active [data-f=acknowledged]').hidden === false")
+        world.hub.tell(AlarmNotice(4, "latched", {**acknowledged, "version": 4, "state": "latched", "cleared_ms": 11}))
+        browser.until("document.querySelector('#active [data-f=latched]').hidden === false")
+        assert browser.complaints == []
 
 
 def test_values_follow_and_stale_ones_say_so(world: World, browser: Page) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy import Engine, create_engine, insert, update
 from config.plant.model import Plant
 from gateway.api.app import create_api
 from gateway.api.server import ApiServer
+from gateway.commands import Inbox
 from gateway.history.port import HistoryRows, MinMaxRows, Stretch
 from gateway.live import AlarmNotice, Board, Health, Hub, Values
 from gateway.records import schema
@@ -108,12 +109,14 @@ class World:
     hub: Hub = field(default_factory=Hub)
     clock: SetClock = field(default_factory=SetClock)
     history: ListHistory = field(default_factory=ListHistory)
+    inbox: Inbox = field(default_factory=Inbox)
     events: int = 0
     registered: bool = False
 
     def api(self) -> FastAPI:
         """Make the application."""
-        app = create_api(self.plant, self.board, self.hub, self.queries, self.history, self.clock, "1.2.3")
+        parts = (self.plant, self.board, self.hub, self.queries, self.history, self.clock)
+        app = create_api(*parts, "1.2.3", self.inbox)
         if not DOCUMENT:
             DOCUMENT.update(app.openapi())
         app.openapi_schema = DOCUMENT
@@ -161,7 +164,10 @@ class World:
             "vehicle": known.vehicle if known else "", "edge": known.edge if known else "",
             "onset_ms": T0 - 2000, "raised_ms": T0, "cleared_ms": None, "received_ms": T0 + 20, "decided_ms": T0 + 30,
             "value": 9.5, "limit": 9.0, "deadband": 0.25, "on_delay_ms": 2000, "quality": 0, "basis": "test",
-            "delayed": False, "retrospective": False, "version": 1, "sequence": self.events, **changes,
+            "delayed": False, "retrospective": False, "version": 1, "sequence": self.events,
+            "base_tier": changes.get("tier", 1), "latch": False, "alarmed_ms": T0 + 20, "acknowledged_ms": None,
+            "acknowledged_by": None, "rise": None, "measure": None, "measure_low": None, "measure_high": None,
+            **changes,
         }  # fmt: skip
         with self.engine.begin() as connection:
             connection.execute(insert(schema.alarm), [row])

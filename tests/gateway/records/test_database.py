@@ -22,7 +22,23 @@ from gateway.records import database, keeper
 from gateway.records.database import DATABASE_FILE, checkpoint, migrate, open_reader, open_writer
 from gateway.records.keeper import keep_short
 from gateway.records.schema import metadata
+from gateway.records.writer import Records
+from tests.support.rows import alarm_row, event_row
 from tests.support.waiting import eventually
+
+MEASURED = {"measure", "measure_low", "measure_high"}
+ADDED = {
+    "base_tier",
+    "latch",
+    "alarmed_ms",
+    "acknowledged_ms",
+    "acknowledged_by",
+    "rise",
+    "detail",
+    "retrospective",
+    *MEASURED,
+}
+"""Columns the first release did not have."""
 
 
 @contextmanager
@@ -224,3 +240,23 @@ def test_a_crash_before_any_checkpoint_loses_nothing(tmp_path: Path) -> None:
                 (copy / file.name).write_bytes(file.read_bytes())
     with closing(sqlite3.connect(copy / DATABASE_FILE)) as raw:
         assert raw.execute("SELECT name FROM follower").fetchall() == [("a",)]
+
+
+def test_a_database_of_the_first_release_keeps_its_alarms(tmp_path: Path) -> None:
+    """An older data directory: its open alarms go on, in their tier, acknowledged by nobody."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(database.__file__).with_name("migrations")))
+    row = {name: value for name, value in alarm_row(tier=3).items() if name not in ADDED}
+    event = {name: value for name, value in event_row().items() if name not in ADDED}
+    with writer(tmp_path) as engine, engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+        for table, old in (("alarm", row), ("alarm_event", event)):
+            columns = ", ".join(f'"{name}"' for name in old)
+            values = ", ".join(f":{name}" for name in old)
+            connection.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({values})"), old)
+    with writer(tmp_path) as engine:
+        (kept,) = Records(engine).load().open_alarms
+        happened = Records(engine).event(row["alarm_id"], 1)
+    assert kept == alarm_row(tier=3, base_tier=3, alarmed_ms=1_100)
+    assert happened == event_row()
