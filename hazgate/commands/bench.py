@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from config.clock import SystemClock
+from hazgate.bench.core import Effort, checks, has_numba, run_core
 from hazgate.bench.pipeline import CASES, BenchError, machine, run_case
 
 __all__ = ["app"]
@@ -62,6 +63,43 @@ def pipeline(
         console.print(_table(rows))
     if any(row["lost"] for row in rows):
         raise typer.Exit(1)
+
+
+@app.command()
+def core(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer calls, in under 50 s.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit 1 when a figure is not what is asked for.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """报警内核：与编译版和标量版比较。 The alarm core, beside its compiled and its scalar twin."""
+    console = Console(stderr=True)
+    try:
+        with console.status("") as status:
+            rows = run_core(Effort.quick() if quick else Effort(), status.update)
+    except BenchError as error:
+        typer.echo(f"hazgate bench: {error}", err=True)
+        raise typer.Exit(1) from error
+    note = None if has_numba() else "numba is not installed, so there is nothing compiled to compare with: make setup"
+    found = checks(rows)
+    if as_json:
+        typer.echo(json.dumps({"machine": machine(), "note": note, "cases": rows, "checks": found}, indent=2))
+    else:
+        answer = Console()
+        answer.print(_across("alarm core", rows))
+        answer.print(_across("what is asked of it", found))
+        if note:
+            answer.print(note)
+    if check and not all(one["met"] for one in found if one["met"] is not None):
+        raise typer.Exit(1)
+
+
+def _across(title: str, rows: list[dict[str, Any]]) -> Table:
+    table = Table(title=title)
+    for key in rows[0]:
+        table.add_column(key, justify="right")
+    for row in rows:
+        table.add_row(*("" if value is None else f"{value:g}" if isinstance(value, float) else str(value) for value in row.values()))
+    return table
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
