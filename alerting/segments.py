@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["first_of_runs", "order_by", "running_max"]
+__all__ = ["first_of_runs", "order_by", "rising", "running_max"]
+
+_HALF_BITS: Final = 16
 
 
 def order_by(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the stable order that sorts ``rows`` (at least 0, below 2**31).
+    """Return the stable order that sorts ``rows`` (at least 0, below 2**32; at least one).
 
-    Row and position in one number sort several times faster than a stable argsort.
+    numpy sorts 16-bit numbers by radix, several times faster than wider ones: first by the low half, then by the high.
     """
-    key = rows << 32
-    key |= np.arange(len(rows))
-    key.sort()
-    key &= 0xFFFF_FFFF
-    return key
+    order = rows.astype(np.uint16).argsort(kind="stable")
+    high = rows >> _HALF_BITS
+    return order.take(high.astype(np.uint16).take(order).argsort(kind="stable")) if high.any() else order
+
+
+def rising(first: NDArray[np.int64], second: NDArray[np.int64]) -> bool:
+    """Say whether the pairs of two columns rise from each to the next: by the first, and where that is equal by the second."""
+    rises = second[1:] > second[:-1]
+    rises &= first[1:] == first[:-1]
+    rises |= first[1:] > first[:-1]
+    return bool(rises.all())
 
 
 def first_of_runs(values: NDArray[np.integer]) -> NDArray[np.bool_]:
