@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from alerting.batch import Disposition
 from alerting.quality import CLOCK_SUSPECT
 from alerting.samples import Samples
-from alerting.segments import first_of_runs, order_by, rising, running_max
+from alerting.segments import distinct, first_of_runs, order_by, rising, running_max
 from alerting.state import State
 
 __all__ = ["dispositions"]
@@ -51,7 +51,7 @@ def _all_newer(state: State, samples: Samples) -> bool:
     row, time_ms = samples.row, samples.time_ms
     if samples.suspect.any() or (time_ms <= state.clock_ms.take(row)).any():
         return False
-    if rising(row, time_ms) or rising(time_ms, row):
+    if rising(row, time_ms) or rising(time_ms, row) or distinct(row, len(state.clock_ms)):
         return True
     order = order_by(row)
     row, time_ms = row.take(order), time_ms.take(order)

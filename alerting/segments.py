@@ -7,9 +7,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["first_of_runs", "order_by", "rising", "running_max"]
+__all__ = ["distinct", "first_of_runs", "order_by", "rising", "running_max"]
 
 _HALF_BITS: Final = 16
+_DENSE: Final = 8
 
 
 def order_by(rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -28,6 +29,16 @@ def rising(first: NDArray[np.int64], second: NDArray[np.int64]) -> bool:
     rises &= first[1:] == first[:-1]
     rises |= first[1:] > first[:-1]
     return bool(rises.all())
+
+
+def distinct(rows: NDArray[np.int64], count: int) -> bool:
+    """Say whether no row (below ``count``) comes twice; False also where finding out costs more than sorting."""
+    if len(rows) * _DENSE < count:
+        return False
+    position = np.arange(len(rows), dtype=np.int32)
+    last = np.empty(count, np.int32)
+    last[rows] = position
+    return bool((last.take(rows) == position).all())
 
 
 def first_of_runs(values: NDArray[np.integer]) -> NDArray[np.bool_]:
