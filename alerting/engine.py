@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,15 @@ from alerting.disposition import dispositions
 from alerting.quality import is_bad
 from alerting.rules import STALE, Rules
 from alerting.samples import Samples
-from alerting.segments import order_by
+from alerting.segments import last_of_each, order_by
 from alerting.silence import break_silence, count_from, notice_silence
 from alerting.snapshot import Reset, pack_state, unpack_state, unpack_unchanged
 from alerting.state import IDLE, State
 
 __all__ = ["Engine"]
+
+_MANY: Final = 8
+"""Samples of its first tag from which a batch is taken for a backlog."""
 
 S = TypeVar("S", bound=np.generic)
 
@@ -151,6 +154,8 @@ class Engine:
 
     def _note(self, samples: Samples, received_ms: int) -> None:
         """Remember the last sample of each tag (of a repeated index, numpy keeps the last assignment)."""
+        if not samples.suspect.any() and np.count_nonzero(samples.row == samples.row[:1]) > _MANY:  # a backlog: few tags, each many times
+            samples = samples.take(last_of_each(samples.row, self._rules.count))
         state, row, suspect = self._state, samples.row, samples.suspect
         state.value[row] = samples.value
         state.quality[row] = samples.quality

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["distinct", "first_of_runs", "order_by", "rising", "running_max"]
+__all__ = ["distinct", "first_of_runs", "last_of_each", "order_by", "rising", "running_max"]
 
 _HALF_BITS: Final = 16
 _DENSE: Final = 8
@@ -35,10 +35,15 @@ def distinct(rows: NDArray[np.int64], count: int) -> bool:
     """Say whether no row (below ``count``) comes twice; False also where finding out costs more than sorting."""
     if len(rows) * _DENSE < count:
         return False
+    return len(last_of_each(rows, count)) == len(rows)
+
+
+def last_of_each(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Return where each row (below ``count``) comes for the last time, in order; fast when rows come many times."""
     position = np.arange(len(rows), dtype=np.int32)
     last = np.empty(count, np.int32)
-    last[rows] = position
-    return bool((last.take(rows) == position).all())
+    last[rows] = position  # of a repeated index, numpy keeps the last assignment
+    return np.flatnonzero(last.take(rows) == position)
 
 
 def first_of_runs(values: NDArray[np.integer]) -> NDArray[np.bool_]:
