@@ -154,7 +154,9 @@ class Engine:
 
     def _note(self, samples: Samples, received_ms: int) -> None:
         """Remember the last sample of each tag (of a repeated index, numpy keeps the last assignment)."""
-        if not samples.suspect.any() and np.count_nonzero(samples.row == samples.row[:1]) > _MANY:  # a backlog: few tags, each many times
+        if (
+            not samples.suspect.any() and np.count_nonzero(samples.row == samples.row[:1]) > _MANY
+        ):  # a backlog: few tags, each many times
             samples = samples.take(last_of_each(samples.row, self._rules.count))
         state, row, suspect = self._state, samples.row, samples.suspect
         state.value[row] = samples.value

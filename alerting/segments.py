@@ -24,7 +24,7 @@ def order_by(rows: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def rising(first: NDArray[np.int64], second: NDArray[np.int64]) -> bool:
-    """Say whether the pairs of two columns rise from each to the next: by the first, and where that is equal by the second."""
+    """Say whether each pair of two columns is above the one before: by the first, where that is equal by the second."""
     rises = second[1:] > second[:-1]
     rises &= first[1:] == first[:-1]
     rises |= first[1:] > first[:-1]
