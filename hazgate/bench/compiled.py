@@ -8,7 +8,8 @@ but its results. It exists to be measured against; the product does not import i
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeVar, cast
 
 import numba
 import numpy as np
@@ -38,6 +39,10 @@ _IDLE, _SUSPENDED, _COUNTING = 0, 1, 2
 _OFF, _ON, _BETWEEN, _FROZEN = 0, 1, 2, 3
 _LIMITS, _HIGHS, _COLUMNS, _STALE = len(LIMITS), len(HIGHS), len(_WATCHED), STALE
 _CODES = np.array(_WATCHED, np.uint8)
+
+
+F = TypeVar("F", bound=Callable[..., object])
+G = TypeVar("G", bound=np.generic)
 
 
 class _Thresholds(NamedTuple):
@@ -143,7 +148,7 @@ class CompiledEngine:
 
 
 def _thresholds(rules: Rules) -> _Thresholds:
-    def by_row(table: NDArray[np.generic]) -> NDArray[np.generic]:
+    def by_row(table: NDArray[G]) -> NDArray[G]:
         return np.ascontiguousarray(table[list(_WATCHED)].T)
 
     raise_at = SIGNS * np.where(rules.enabled[list(LIMITS)], rules.limit[list(LIMITS)], np.nan)
@@ -182,8 +187,13 @@ def _fresh(rows: int) -> _Memory:
     )
 
 
-@numba.njit
-def _assess(value, quality, ahead_ms, floor, ceiling):
+def _compiled(function: F) -> F:
+    """Let numba compile a function; to type checkers it stays what it is."""
+    return cast("F", numba.njit(function))
+
+
+@_compiled
+def _assess(value: float, quality: int, ahead_ms: int, floor: float, ceiling: float) -> int:
     """Return the quality byte in force."""
     if ahead_ms > CLOCK_AHEAD_MS:
         return _SUSPECT
@@ -198,8 +208,8 @@ def _assess(value, quality, ahead_ms, floor, ceiling):
     return quality
 
 
-@numba.njit
-def _classify(column, value, quality, raise_at, clear_at):
+@_compiled
+def _classify(column: int, value: float, quality: int, raise_at: float, clear_at: float) -> int:
     """Say what a sample means to a condition."""
     bad = quality & 3 >= _BAD
     if column == _LIMITS:
@@ -213,8 +223,8 @@ def _classify(column, value, quality, raise_at, clear_at):
     return _OFF if y < clear_at else _BETWEEN
 
 
-@numba.njit
-def _older(time_ms, clock_ms, value, last_value, last_quality):
+@_compiled
+def _older(time_ms: int, clock_ms: int, value: float, last_value: float, last_quality: int) -> int:
     """Return the verdict on a sample that is not newer than the clock of its tag."""
     if time_ms < clock_ms:
         return _LATE
@@ -222,8 +232,8 @@ def _older(time_ms, clock_ms, value, last_value, last_quality):
     return _DUPLICATE if same and last_quality != _SUSPECT else _SAME_TIME
 
 
-@numba.njit
-def _apply(active, pending, onset_ms, held_ms, says, time_ms):
+@_compiled
+def _apply(active: bool, pending: int, onset_ms: int, held_ms: int, says: int, time_ms: int) -> tuple[int, int, int]:
     """Let a sample begin, go on with, suspend or break a run; return pending, onset and held time."""
     if says == _FROZEN:
         return (_IDLE if pending == _IDLE else _SUSPENDED), onset_ms, held_ms
@@ -234,8 +244,19 @@ def _apply(active, pending, onset_ms, held_ms, says, time_ms):
     return _COUNTING, onset_ms, held_ms
 
 
-@numba.njit
-def _tell(told, count, row, condition, raised, onset_ms, time_ms, value, quality, limit):
+@_compiled
+def _tell(  # noqa: PLR0917 - numba knows no keywords here
+    told: NDArray[np.void],
+    count: int,
+    row: int,
+    condition: int,
+    raised: bool,
+    onset_ms: int,
+    time_ms: int,
+    value: float,
+    quality: int,
+    limit: float,
+) -> int:
     """Write one transition; return how many there are."""
     one = told[count]
     one.tag = row
@@ -249,10 +270,18 @@ def _tell(told, count, row, condition, raised, onset_ms, time_ms, value, quality
     return count + 1
 
 
-@numba.njit
-def _take(  # noqa: C901, PLR0915 - one piece: numba would count references to every array at every call
-    batch, rules, memory, told, disposition, found, received_ms, at, count
-):
+@_compiled
+def _take(  # noqa: C901, PLR0912, PLR0915, PLR0917 - one piece: numba would count references to arrays at every call
+    batch: tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.float64], NDArray[np.uint8]],
+    rules: _Thresholds,
+    memory: _Memory,
+    told: NDArray[np.void],
+    disposition: NDArray[np.uint8],
+    found: NDArray[np.uint8],
+    received_ms: int,
+    at: int,
+    count: int,
+) -> tuple[int, int]:
     """Take samples from ``at`` on while there is room to tell; return how far it came and how much was told."""
     tags, times_ms, values, qualities = batch
     (floor, ceiling, calm_low, calm_high, hold_ms) = rules[:5]
@@ -262,7 +291,7 @@ def _take(  # noqa: C901, PLR0915 - one piece: numba would count references to e
     (active, pending, onset_ms, held_ms, changed_ms) = memory[9:]
     room = len(told) - _MOST
     while at < len(tags) and count <= room:
-        row, time_ms, value = np.int64(tags[at]), times_ms[at], values[at]
+        row, time_ms, value = tags[at], times_ms[at], values[at]
         quality = _assess(value, qualities[at], time_ms - received_ms, floor[row], ceiling[row])
         found[at] = quality
         before_ms, before_value, before_quality = clock_ms[row], last_value[row], last_quality[row]
@@ -283,7 +312,7 @@ def _take(  # noqa: C901, PLR0915 - one piece: numba would count references to e
                 stale_onset_ms[row] = -1
                 stale_changed_ms[row] = max(stale_changed_ms[row], received_ms)
                 at_ms = stale_changed_ms[row]
-                count = _tell(told, count, row, _STALE, False, begun_ms, at_ms, value, quality, np.nan)  # noqa: FBT003
+                count = _tell(told, count, row, _STALE, False, begun_ms, at_ms, value, quality, np.nan)
 
         calm = calm_low[row] < value < calm_high[row] and quality & 3 < _BAD
         if busy[row] or not calm:
@@ -295,7 +324,10 @@ def _take(  # noqa: C901, PLR0915 - one piece: numba would count references to e
                     continue
                 code, threshold = _CODES[column], limit[row, column]
                 on, run, onset, held = (
-                    active[row, column], pending[row, column], onset_ms[row, column], held_ms[row, column]
+                    active[row, column],
+                    pending[row, column],
+                    onset_ms[row, column],
+                    held_ms[row, column],
                 )
                 if run == _COUNTING:
                     left_ms = (off_delay_ms[row, column] if on else on_delay_ms[row, column]) - held
@@ -305,9 +337,7 @@ def _take(  # noqa: C901, PLR0915 - one piece: numba would count references to e
                         on = not on
                         at_ms = max(changed_ms[row, column], last_ms + left_ms)
                         changed_ms[row, column] = at_ms
-                        count = _tell(
-                            told, count, row, code, on, onset, at_ms, before_value, before_quality, threshold
-                        )
+                        count = _tell(told, count, row, code, on, onset, at_ms, before_value, before_quality, threshold)
                         run, held, onset = _IDLE, 0, onset if on else 0
                 says = _classify(column, value, quality, raise_at[row, column], clear_at[row, column])
                 run, onset, held = _apply(on, run, onset, held, says, time_ms)

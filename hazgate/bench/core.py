@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from alerting.batch import Batch, Evaluation, Transitions
+from alerting.batch import Batch, Evaluation
 from alerting.engine import Engine
 from alerting.quality import assess
 from alerting.rules import Rules
@@ -107,9 +107,9 @@ class _Course:
         self._taken_s.append(perf_counter() - begin)
         told = evaluation.transitions
         self.transitions += len(told)
-        self._checksum = zlib.crc32(evaluation.disposition, self._checksum)
+        self._checksum = zlib.crc32(evaluation.disposition.tobytes(), self._checksum)
         for name in _COMPARED:
-            self._checksum = zlib.crc32(np.ascontiguousarray(getattr(told, name)), self._checksum)
+            self._checksum = zlib.crc32(getattr(told, name).tobytes(), self._checksum)
 
     @property
     def said(self) -> tuple[int, int]:
@@ -143,7 +143,7 @@ def run_core(effort: Effort, say: Say) -> list[Row]:
     say("compiling")
     _row(bench_rules(FEW, "limits"), Stream(FEW, 1.0, "each tag once"), "limits", Effort((), (), 1, (1, 1), FEW))
     with _no_garbage_hunts():
-        for conditions, sizes in (("limits", effort.sizes), ("all", effort.all_sizes)):
+        for conditions, sizes in _plan(effort):
             for tags in sizes:
                 rules = bench_rules(tags, conditions)
                 for shape in _SHAPES:
@@ -154,6 +154,10 @@ def run_core(effort: Effort, say: Say) -> list[Row]:
             rows.append(_row(rules, Stream(_SCALAR_TAGS, 0.0, "each tag once", _SMALL), conditions, effort))
             rows.append(_tick_row(conditions, effort))
     return rows
+
+
+def _plan(effort: Effort) -> tuple[tuple[Conditions, tuple[int, ...]], ...]:
+    return ("limits", effort.sizes), ("all", effort.all_sizes)
 
 
 def _row(rules: Rules, stream: Stream, conditions: Conditions, effort: Effort) -> Row:

@@ -98,7 +98,12 @@ def _across(title: str, rows: list[dict[str, Any]]) -> Table:
     for key in rows[0]:
         table.add_column(key, justify="right")
     for row in rows:
-        table.add_row(*("" if value is None else f"{value:g}" if isinstance(value, float) else str(value) for value in row.values()))
+        table.add_row(
+            *(
+                "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+                for value in row.values()
+            )
+        )
     return table
 
 
