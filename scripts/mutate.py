@@ -135,7 +135,11 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
                     _put(parent, field, index, changed)
                     at = node if hasattr(node, "lineno") else parent
                     yield Mutant(
-                        path.name, at.lineno, at.col_offset + 1, what, ast.unparse(ast.fix_missing_locations(tree))
+                        path.name,
+                        at.lineno,
+                        f"{at.col_offset + 1}-{at.end_col_offset}",
+                        what,
+                        ast.unparse(ast.fix_missing_locations(tree)),
                     )
                     _put(parent, field, index, node)
 
