@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from config.clock import SystemClock
-from hazgate.bench.core import Effort, checks, has_numba, run_core
+from hazgate.bench.core import Effort, checks, numba_version, run_core
 from hazgate.bench.pipeline import CASES, BenchError, machine, run_case
 
 __all__ = ["app"]
@@ -79,10 +79,12 @@ def core(
     except BenchError as error:
         typer.echo(f"hazgate bench: {error}", err=True)
         raise typer.Exit(1) from error
-    note = None if has_numba() else "numba is not installed, so there is nothing compiled to compare with: make setup"
+    numba = numba_version()
+    note = None if numba else "numba is not installed, so there is nothing compiled to compare with: make setup"
     found = checks(rows)
     if as_json:
-        typer.echo(json.dumps({"machine": machine(), "note": note, "cases": rows, "checks": found}, indent=2))
+        on = machine() | {"numba": numba}
+        typer.echo(json.dumps({"machine": on, "note": note, "cases": rows, "checks": found}, indent=2))
     else:
         answer = Console()
         answer.print(_across("alarm core", rows))
