@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from alerting.batch import Disposition
 from alerting.quality import CLOCK_SUSPECT
 from alerting.samples import Samples
-from alerting.segments import first_of_runs, running_max
+from alerting.segments import first_of_runs, rising, running_max
 from alerting.state import State
 
-__all__ = ["dispositions"]
+__all__ = ["all_newer", "dispositions"]
 
 
 def dispositions(state: State, samples: Samples) -> NDArray[np.uint8]:
-    """Say what becomes of each sample, taken in order of arrival.
+    """Say what becomes of each sample, taken in order of arrival; sorted by tag, or of distinct tags.
 
     LATE: older than the clock of its tag. DUPLICATE: of the same source time and value (NaN equals NaN) as the last
     evaluated sample. SAME_TIME: not newer than the clock, but neither of these. Samples whose clock is suspect are
@@ -24,8 +24,6 @@ def dispositions(state: State, samples: Samples) -> NDArray[np.uint8]:
     Returns:
         n bytes, a `Disposition` each, aligned with the samples.
     """
-    if _all_newer(state, samples):
-        return np.zeros(len(samples), np.uint8)
     first = first_of_runs(samples.row)
     clock_ms = np.where(samples.suspect, -1, samples.time_ms)
     before_ms = state.clock_ms[samples.row[first]]
@@ -42,12 +40,19 @@ def dispositions(state: State, samples: Samples) -> NDArray[np.uint8]:
     return verdict
 
 
-def _all_newer(state: State, samples: Samples) -> bool:
-    """Say whether every sample is trusted and newer than all before it of its tag (the common case)."""
+def all_newer(state: State, samples: Samples) -> tuple[bool, Samples]:
+    """Say whether every sample is trusted and newer than all before it of its tag (the common case).
+
+    Returns:
+        Whether; and the samples, sorted by tag if that was needed to find out.
+    """
     row, time_ms = samples.row, samples.time_ms
     if samples.suspect.any() or (time_ms <= state.clock_ms.take(row)).any():
-        return False
-    return samples.distinct or bool(((row[1:] != row[:-1]) | (time_ms[1:] > time_ms[:-1])).all())
+        return False, samples
+    if samples.distinct or rising(time_ms, row):
+        return True, samples
+    samples = samples.by_tag()
+    return rising(samples.row, samples.time_ms), samples
 
 
 def _repeats(state: State, sample: Samples) -> NDArray[np.bool_]:

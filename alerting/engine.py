@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from alerting.batch import Batch, Disposition, Evaluation, Transitions
 from alerting.calm import Calm
 from alerting.delays import advance, mature
-from alerting.disposition import dispositions
+from alerting.disposition import all_newer, dispositions
 from alerting.evidence import gather
 from alerting.quality import is_bad
 from alerting.rings import Slotted, accumulate
@@ -117,13 +117,16 @@ class Engine:
         """
         if not len(batch):
             return Evaluation(np.empty(0, np.uint8), Transitions.empty())
-        samples = Samples.of(batch, received_ms, self._place)
-        verdict = dispositions(self._state, samples)
-        disposition = np.empty_like(verdict)
-        disposition[samples.arrival] = verdict
-        if verdict.any():
+        newer, samples = all_newer(self._state, Samples.of(batch, received_ms, self._place))
+        disposition = np.zeros(len(samples), np.uint8)
+        if not newer:
+            samples = samples.by_tag()
+            verdict = dispositions(self._state, samples)
+            disposition[samples.arrival] = verdict
             dropped = (verdict == Disposition.LATE) | (verdict == Disposition.DUPLICATE)
             samples = samples.take(np.flatnonzero(~dropped))
+        elif self._rules.looks_beyond:
+            samples = samples.by_tag()
         return Evaluation(disposition, self._take(samples, received_ms))
 
     def tick(self, now_ms: int) -> Transitions:
@@ -179,6 +182,10 @@ class Engine:
 
     def _note(self, samples: Samples, received_ms: int) -> None:
         """Remember the last sample of each tag (of a repeated index, numpy keeps the last assignment)."""
+        if not (samples.distinct or samples.suspect.any()):
+            number = np.arange(len(samples), dtype=np.int32)
+            self._place[samples.row] = number
+            samples = samples.take(np.flatnonzero(self._place.take(samples.row) == number))
         state, row, suspect = self._state, samples.row, samples.suspect
         state.value[row] = samples.value
         state.quality[row] = samples.quality

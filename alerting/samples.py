@@ -16,10 +16,7 @@ __all__ = ["Samples"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
-    """Samples sorted by tag and in order of arrival within a tag; or one of each tag, in any order.
-
-    All arrays have the same length n.
-    """
+    """Samples in an order in which those of one tag come as they arrived. All arrays have the same length n."""
 
     row: NDArray[np.int64]
     """Row of the tag. As wide as an index, for numpy would widen it again at each use."""
@@ -47,14 +44,17 @@ class Samples:
         time_ms = np.where(suspect, received_ms, batch.time_ms) if suspect.any() else batch.time_ms
         row, arrival = batch.tag.astype(np.int64), np.arange(len(batch))
         distinct = _is_distinct(row, place)
-        samples = cls(row, time_ms, batch.value, batch.quality, suspect, arrival, distinct)
-        if distinct or not (row[1:] < row[:-1]).any():
-            return samples
-        return samples.take(order_by(row))
+        return cls(row, time_ms, batch.value, batch.quality, suspect, arrival, distinct)
 
     def __len__(self) -> int:
         """Return the number of samples."""
         return len(self.row)
+
+    def by_tag(self) -> Samples:
+        """Return the samples sorted by tag; samples of distinct tags as they are."""
+        if self.distinct or not (self.row[1:] < self.row[:-1]).any():
+            return self
+        return self.take(order_by(self.row))
 
     def take(self, positions: NDArray[np.int64]) -> Samples:
         """Return the samples at ``positions``, in that order."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["first_of_runs", "order_by", "running_max"]
+__all__ = ["first_of_runs", "order_by", "rising", "running_max"]
 
 
 def order_by(rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -16,6 +16,14 @@ def order_by(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     order = rows.astype(np.uint16).argsort(kind="stable")
     high = (rows >> 16).astype(np.uint16)
     return order.take(high.take(order).argsort(kind="stable")) if high.any() else order
+
+
+def rising(first: NDArray[np.int64], second: NDArray[np.int64]) -> bool:
+    """Say whether each pair of two columns is above the one before: by the first, where that is equal by the second."""
+    rises = second[1:] > second[:-1]
+    rises &= first[1:] == first[:-1]
+    rises |= first[1:] > first[:-1]
+    return bool(rises.all())
 
 
 def first_of_runs(values: NDArray[np.integer]) -> NDArray[np.bool_]:

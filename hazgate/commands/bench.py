@@ -17,6 +17,7 @@ from rich.table import Table
 from config.clock import SystemClock
 from hazgate.arguments import wrong_use
 from hazgate.bench.backtest import measure_backtest
+from hazgate.bench.core import Effort, checks, numba_version, run_core
 from hazgate.bench.detection import detect
 from hazgate.bench.pipeline import CASES, BenchError, machine, run_case
 
@@ -67,6 +68,36 @@ def pipeline(
     else:
         console.print(_table(rows))
     if any(row["lost"] for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command()
+def core(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer calls, in under 50 s.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit 1 when a figure is not what is asked for.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """报警内核：与编译版和标量版比较。 The alarm core, beside its compiled and its scalar twin."""
+    console = Console(stderr=True)
+    try:
+        with console.status("") as status:
+            rows = run_core(Effort.quick() if quick else Effort(), status.update)
+    except BenchError as error:
+        typer.echo(f"hazgate bench: {error}", err=True)
+        raise typer.Exit(1) from error
+    numba = numba_version()
+    note = None if numba else "numba is not installed, so there is nothing compiled to compare with: make setup"
+    found = checks(rows)
+    if as_json:
+        on = machine() | {"numba": numba}
+        typer.echo(json.dumps({"machine": on, "note": note, "cases": rows, "checks": found}, indent=2))
+    else:
+        answer = Console()
+        answer.print(_across("alarm core", rows))
+        answer.print(_across("what is asked of it", found))
+        if note:
+            answer.print(note)
+    if check and not all(one["met"] for one in found if one["met"] is not None):
         raise typer.Exit(1)
 
 
@@ -148,6 +179,20 @@ def _by_file(scores: list[dict[str, Any]]) -> Table:
             )
             wanted, counts = f"{one['wanted_per_day']:.3g}", (str(one["faults"]), found, str(one["false_alarms"]))
             table.add_row(one["file"], one["detector"], wanted, *counts)
+    return table
+
+
+def _across(title: str, rows: list[dict[str, Any]]) -> Table:
+    table = Table(title=title)
+    for key in rows[0]:
+        table.add_column(key, justify="right")
+    for row in rows:
+        table.add_row(
+            *(
+                "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+                for value in row.values()
+            )
+        )
     return table
 
 
