@@ -15,7 +15,7 @@ from alerting.evidence import gather
 from alerting.quality import is_bad
 from alerting.rings import Slotted, accumulate
 from alerting.rules import DEV, STALE, Rules
-from alerting.samples import Samples
+from alerting.samples import Samples, last_of_each
 from alerting.segments import first_of_runs, order_by
 from alerting.silence import break_silence, count_from, notice_silence
 from alerting.snapshot import Reset, pack_state, unpack_state, unpack_unchanged
@@ -137,9 +137,10 @@ class Engine:
     def _take(self, samples: Samples, received_ms: int) -> Transitions:
         rules, state, row = self._rules, self._state, samples.row
         parts: list[Transitions] = []
-        stale = state.stale.take(row)
-        if stale.any():
-            parts.append(break_silence(rules, state, samples.take(np.flatnonzero(stale)), received_ms))
+        if state.stale.any():  # rarely: cheaper than to look at each sample's
+            stale = np.flatnonzero(state.stale.take(row))
+            if len(stale):
+                parts.append(break_silence(rules, state, samples.take(stale), received_ms))
         stirred = self._calm.stirred(state, samples)
         rows = np.empty(0, np.int64)
         if stirred.any():
@@ -183,9 +184,8 @@ class Engine:
     def _note(self, samples: Samples, received_ms: int) -> None:
         """Remember the last sample of each tag (of a repeated index, numpy keeps the last assignment)."""
         if not (samples.distinct or samples.suspect.any()):
-            number = np.arange(len(samples), dtype=np.int32)
-            self._place[samples.row] = number
-            samples = samples.take(np.flatnonzero(self._place.take(samples.row) == number))
+            last = last_of_each(samples.row, self._place) if samples.last is None else samples.last
+            samples = samples.take(last)
         state, row, suspect = self._state, samples.row, samples.suspect
         state.value[row] = samples.value
         state.quality[row] = samples.quality

@@ -11,7 +11,7 @@ from alerting.batch import Batch
 from alerting.quality import CLOCK_SUSPECT
 from alerting.segments import order_by
 
-__all__ = ["Samples"]
+__all__ = ["Samples", "last_of_each"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,10 +26,12 @@ class Samples:
     quality: NDArray[np.uint8]
     suspect: NDArray[np.bool_]
     """The source's clock is not to be trusted."""
-    arrival: NDArray[np.int64]
-    """Position in the order of arrival, of all tags."""
     distinct: bool
     """No tag has two of them."""
+    positions: NDArray[np.int64] | None = None
+    """Positions in the order of arrival, of all tags; None: as they are."""
+    last: NDArray[np.int64] | None = None
+    """Positions of the last sample of each tag, where that is known already."""
 
     @classmethod
     def of(cls, batch: Batch, received_ms: int, place: NDArray[np.int32]) -> Samples:
@@ -42,9 +44,10 @@ class Samples:
         """
         suspect = batch.quality == CLOCK_SUSPECT
         time_ms = np.where(suspect, received_ms, batch.time_ms) if suspect.any() else batch.time_ms
-        row, arrival = batch.tag.astype(np.int64), np.arange(len(batch))
-        distinct = _is_distinct(row, place)
-        return cls(row, time_ms, batch.value, batch.quality, suspect, arrival, distinct)
+        row = batch.tag.astype(np.int64)
+        last = last_of_each(row, place)
+        distinct = len(last) == len(row)
+        return cls(row, time_ms, batch.value, batch.quality, suspect, distinct, None, last)
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -64,15 +67,23 @@ class Samples:
             self.value.take(positions),
             self.quality.take(positions),
             self.suspect.take(positions),
-            self.arrival.take(positions),
             self.distinct,
+            positions if self.positions is None else self.positions.take(positions),
         )
 
+    @property
+    def arrival(self) -> NDArray[np.int64]:
+        """Position of each sample in the order of arrival, of all tags."""
+        return np.arange(len(self)) if self.positions is None else self.positions
 
-def _is_distinct(row: NDArray[np.int64], place: NDArray[np.int32]) -> bool:
-    """Say whether no row is there twice: what one sample writes to its place, another would overwrite."""
-    if (row[1:] > row[:-1]).all():
-        return True
+
+def last_of_each(row: NDArray[np.int64], place: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return the positions of the last sample of each tag: what it writes to its place, no other overwrites.
+
+    Args:
+        row: n rows.
+        place: [row], scratch.
+    """
     number = np.arange(len(row), dtype=np.int32)
     place[row] = number
-    return bool((place.take(row) == number).all())
+    return np.flatnonzero(place.take(row) == number)

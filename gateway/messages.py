@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from config.contract.quality import Reason, reason_of, severity_of
-from config.plant.model import Condition, Plant, Tag, Text, Tier
+from config.plant.model import LIMIT_KINDS, Condition, LimitKind, Plant, Tag, Text, Tier
 from config.units import Quantity
 from gateway.display import DisplayUnit, number_text, unit_of
 
@@ -86,6 +86,7 @@ _OTHERS_NAMED = 3
 """Other alarms named in one line; the rest are counted."""
 
 _LOWS = (Condition.L, Condition.LL)
+_LESS_IS_WORSE = (Condition.FORECAST, Condition.FLATLINE)
 
 
 def in_words(text: Text, lang: Lang) -> str:
@@ -155,11 +156,35 @@ def _how_much(row: Mapping[str, Any], condition: Condition, tag: Tag | None, pla
         silent_s = number_text(tag.stale_after_ms / 1000)
         return f"超过 {silent_s} s 未更新" if lang == "zh" else f"for more than {silent_s} s"
     unit = None if tag is None else unit_of(tag, plant)
+    if LIMIT_KINDS[condition] is not LimitKind.VALUE:
+        return _how_much_else(row, condition, unit, lang)
     limit = _with_unit(row["limit"], unit)
     if row["value"] is None:
         return limit
     sign = "≤" if condition in _LOWS else "≥"
     return f"{_with_unit(row['value'], unit)} {sign} {limit}"
+
+
+def _how_much_else(row: Mapping[str, Any], condition: Condition, unit: DisplayUnit | None, lang: Lang) -> str:
+    """Return what was measured where that is not the value: a rate, a deviation, a range, minutes left."""
+
+    def shown(number: float | None) -> str:
+        text = number_text(number if unit is None else unit.show_limit(condition, number))
+        return text if unit is None else f"{text} {unit.limit_unit(condition)}".rstrip()
+
+    limit, measure = shown(row["limit"]), row["measure"]
+    if measure is None:
+        return limit
+    if condition is Condition.ROC_LOW:
+        measure = -measure
+    if condition is Condition.DEV:
+        measure = abs(measure)
+    sign = "≤" if condition in _LESS_IS_WORSE else "≥"
+    said = f"{shown(measure)} {sign} {limit}"
+    if condition is Condition.FORECAST and row["measure_low"] is not None and row["measure_high"] is not None:
+        ends = f"{number_text(row['measure_low'])}–{number_text(row['measure_high'])} min"
+        said += f"（{ends}）" if lang == "zh" else f" ({ends})"
+    return said
 
 
 def _with_unit(value: float | None, unit: DisplayUnit | None) -> str:

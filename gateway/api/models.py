@@ -225,7 +225,8 @@ class AlarmItem(Model):
     received_ms: int = Field(description="When the deciding sample arrived, gateway clock")
     decided_ms: int = Field(description="When it was decided, gateway clock")
     value: float | None = Field(description="That decided, in `unit`")
-    limit: float | None = Field(description="In force, in `unit`; null for STALE and BAD_PV")
+    limit: float | None = Field(description="In force, in `limit_unit`; null for STALE and BAD_PV")
+    limit_unit: str = Field(description="Of limit and measure: `unit`, that a minute, or min")
     unit: str
     canonical_value: float | None
     canonical_limit: float | None
@@ -235,8 +236,8 @@ class AlarmItem(Model):
     basis: str
     delayed: bool = Field(description="The deciding sample took long to arrive")
     latch: bool = Field(description="Once over, it stays until it is acknowledged")
-    measure: float | None = Field(description="What the engine measured beside the value, canonical unit")
-    measure_low: float | None = Field(description="Low end of its interval, or what it was compared with")
+    measure: float | None = Field(description="What was compared with the limit where that is not the value")
+    measure_low: float | None = Field(description="Low end of its interval; of DEV what the value was compared with")
     measure_high: float | None
     retrospective: bool = Field(description="Missed live, found when late samples came; it never was active")
     version: int = Field(description="Rises with every event; the higher one is the newer")

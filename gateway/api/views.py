@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -296,6 +297,7 @@ def _condition(rule: ConditionRule, unit: DisplayUnit) -> ConditionView:
 def _alarm_fields(row: Mapping[str, Any], plant: Plant) -> dict[str, Any]:
     tag = plant.tags.get(row["tag"])
     unit = None if tag is None else unit_of(tag, plant)
+    condition = Condition(row["condition"])
     same = (
         "alarm_id",
         "tag",
@@ -305,9 +307,6 @@ def _alarm_fields(row: Mapping[str, Any], plant: Plant) -> dict[str, Any]:
         "acknowledged_ms",
         "acknowledged_by",
         "latch",
-        "measure",
-        "measure_low",
-        "measure_high",
         "hazard_unit",
         "vessel",
         "vehicle",
@@ -321,12 +320,14 @@ def _alarm_fields(row: Mapping[str, Any], plant: Plant) -> dict[str, Any]:
     return {
         **{key: row[key] for key in (*same, *times)},
         "description": Name(zh=row["tag"], en=row["tag"]) if tag is None else name_of(tag.description),
-        "condition": Condition(row["condition"]),
+        "condition": condition,
         "acknowledged": row["acknowledged_ms"] is not None,
         "rise": None if row["rise"] is None else rise_view(row["rise"]),
         "message": Name(zh=message(row, plant, "zh"), en=message(row, plant, "en")),
         "value": row["value"] if unit is None else unit.show(row["value"]),
-        "limit": row["limit"] if unit is None else unit.show(row["limit"]),
+        "limit": row["limit"] if unit is None else unit.show_limit(condition, row["limit"]),
+        "limit_unit": "" if unit is None else unit.limit_unit(condition),
+        **_measured(row, condition, unit),
         "unit": "" if unit is None else unit.name,
         "canonical_value": row["value"],
         "canonical_limit": row["limit"],
@@ -334,6 +335,19 @@ def _alarm_fields(row: Mapping[str, Any], plant: Plant) -> dict[str, Any]:
         "quality": _quality(row["quality"]),
         "reason": reason_text(row["quality"]),
         "last_event_id": row["sequence"],
+    }
+
+
+def _measured(row: Mapping[str, Any], condition: Condition, unit: DisplayUnit | None) -> dict[str, float | None]:
+    """Return what was measured and what belongs to it, as people write it."""
+    names = ("measure", "measure_low", "measure_high")
+    if unit is None:
+        return {name: row[name] for name in names}
+    ends = unit.show if condition is Condition.DEV else partial(unit.show_limit, condition)
+    return {
+        "measure": unit.show_limit(condition, row["measure"]),
+        "measure_low": ends(row["measure_low"]),
+        "measure_high": ends(row["measure_high"]),
     }
 
 

@@ -21,7 +21,15 @@ def plant() -> Plant:
 
 def row(**changes: object) -> dict[str, Any]:
     alarm = {"tag": "T-1.LEVEL", "condition": "HH", "value": 9.5, "limit": 9.0, "quality": 0, "state": "active"}
-    return {**alarm, "delayed": False, "retrospective": False, **changes}
+    return {
+        **alarm,
+        "delayed": False,
+        "retrospective": False,
+        "measure": None,
+        "measure_low": None,
+        "measure_high": None,
+        **changes,
+    }
 
 
 @pytest.mark.parametrize(
@@ -49,6 +57,32 @@ def row(**changes: object) -> dict[str, Any]:
             "Tank 1 level BAD VALUE not a number",
         ),
         ({"tag": "OLD", "delayed": True}, "OLD 高高报警 9.5 ≥ 9 （迟报）", "OLD HIGH HIGH 9.5 ≥ 9 (delayed)"),
+        (
+            {"condition": "ROC+", "limit": 0.5, "measure": 0.75},
+            "1号罐液位 上升过快 0.75 m/min ≥ 0.5 m/min",
+            "Tank 1 level RISING FAST 0.75 m/min ≥ 0.5 m/min",
+        ),
+        (
+            {"tag": "PLAIN.PRESS", "condition": "ROC-", "limit": 100.0, "measure": -250.0},
+            "直连压力 下降过快 0.25 MPa/min ≥ 0.1 MPa/min",
+            "Plain pressure FALLING FAST 0.25 MPa/min ≥ 0.1 MPa/min",
+        ),
+        (
+            {"condition": "FORECAST", "limit": 20.0, "measure": 14.0, "measure_low": 11.0, "measure_high": 19.5},
+            "1号罐液位 趋势将越限 14 min ≤ 20 min（11–19.5 min）",
+            "Tank 1 level LIMIT AHEAD 14 min ≤ 20 min (11–19.5 min)",
+        ),
+        (
+            {"tag": "T-1.TEMP", "condition": "DEV", "limit": 3.0, "measure": -4.5},
+            "1号罐温度 偏差报警 4.5 °C ≥ 3 °C",
+            "Tank 1 temperature DEVIATION 4.5 °C ≥ 3 °C",
+        ),
+        (
+            {"condition": "FLATLINE", "limit": 0.01, "measure": 0.0},
+            "1号罐液位 数值不变 0 m ≤ 0.01 m",
+            "Tank 1 level FLAT LINE 0 m ≤ 0.01 m",
+        ),
+        ({"tag": "OLD", "condition": "DEV", "limit": 3.0}, "OLD 偏差报警 3", "OLD DEVIATION 3"),
         ({"tag": "OLD", "condition": "STALE", "value": None, "limit": None}, "OLD 数据中断", "OLD NO DATA"),
     ],
 )

@@ -236,6 +236,7 @@ function present(alarm) {
 }
 
 function trigger(alarm) {
+  if (alarm.measure !== null) return `${numberText(alarm.measure)} / ${numberText(alarm.limit)} ${alarm.limit_unit}`;
   if (alarm.limit !== null) return `${numberText(alarm.value)} / ${numberText(alarm.limit)} ${alarm.unit}`;
   if (alarm.condition === "BAD_PV" && alarm.quality !== "good") return words[`reason_${alarm.reason}`];
   return "–";
