@@ -36,7 +36,7 @@ def test_every_tank_has_level_temperature_and_pressure_with_four_limits_each() -
         for suffix, unit in (("LEVEL", "m"), ("TEMP", "degC"), ("PRESS", "kPa")):
             tag = PLANT.tags[f"{vessel}.{suffix}"]
             assert (tag.vessel, tag.unit, tag.edge, tag.period_ms) == (vessel, unit, "tankfarm", 1000)
-            assert set(limits(tag)) == {Condition.HH, Condition.H, Condition.L, Condition.LL}
+            assert {Condition.HH, Condition.H, Condition.L, Condition.LL} <= set(limits(tag))
 
 
 def test_every_truck_tells_speed_tank_and_place() -> None:

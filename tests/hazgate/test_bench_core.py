@@ -37,7 +37,9 @@ def test_every_case_has_a_row_with_all_its_figures(rows: list[dict[str, Any]]) -
         assert 0 < row["p50_ms"] <= row["p99_ms"]
         if row["case"] != "tick":
             assert row["samples_per_s"] == pytest.approx(1e3 * row["samples"] / row["p50_ms"], rel=0.01)
-            assert row["vs_scalar"] == pytest.approx(row["samples_per_s"] / row["scalar_samples_per_s"], rel=0.01, abs=0.06)
+            assert row["vs_scalar"] == pytest.approx(
+                row["samples_per_s"] / row["scalar_samples_per_s"], rel=0.01, abs=0.06
+            )
             assert row["bytes_per_tag"] > 100
     assert any("all" in text for text in SAID)
 

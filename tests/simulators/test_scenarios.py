@@ -40,7 +40,7 @@ def test_the_demo_clears_everything_and_stays_quiet_when_it_runs_longer() -> Non
 
 def test_the_demo_is_decided_before_fifty_seconds() -> None:
     demo = load_scenario("demo").scenario
-    assert {demand.condition for demand in demo.expect.must_raise} == {"H", "HH", "BAD_PV", "STALE"}
+    assert {demand.condition for demand in demo.expect.must_raise} == {*("H", "HH", "FORECAST", "BAD_PV", "STALE")}
     assert max(demand.window[1] for demand in demo.expect.must_raise) <= 50.0
 
 
