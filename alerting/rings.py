@@ -102,10 +102,6 @@ class Slotted:
         """Return the number of samples."""
         return len(self.at)
 
-    def take(self, positions: Ints) -> Slotted:
-        """Return the samples at ``positions``."""
-        return Slotted(*(getattr(self, name).take(positions) for name in Slotted.__slots__))
-
 
 def accumulate(rings: Rings, sample: Slotted, *, distinct: bool) -> None:
     """Put samples into the windows.
@@ -190,12 +186,10 @@ def _move_on(rings: Rings, ring: Ints, before: Ints, newest: Ints, goes_on: NDAr
     cell = rings.cell.view(_WHOLE).reshape(-1)
     passed = np.minimum(newest - before, SLOTS)
     late_ring, late, left = ring, newest, passed
-    for step in range(SLOTS):
-        cell[late_ring * SLOTS + ((late - step) & _MASK)] = _NOTHING
-        further = np.flatnonzero(left > step + 1)
-        if not len(further):
-            break
-        late_ring, late, left = late_ring.take(further), late.take(further), left.take(further)
+    while len(late_ring):  # sixteen times at most
+        cell[late_ring * SLOTS + (late & _MASK)] = _NOTHING
+        further = np.flatnonzero(left > 1)
+        late_ring, late, left = late_ring.take(further), late.take(further) - 1, left.take(further) - 1
     closes = np.flatnonzero(~goes_on & (before > newest - SLOTS))
     ring, before = ring.take(closes), before.take(closes)
     cell[ring * SLOTS + (before & _MASK)] = rings.open.view(_WHOLE).take(ring)

@@ -33,7 +33,7 @@ UNHEARD: Final = pack(Quality.BAD, Reason.NOT_FINITE)
 class State:
     """Everything that decides what the next sample or tick will do.
 
-    About 340 bytes per tag, and 520 more for the window of a tag that has one; `bytes_per_tag` says exactly.
+    About 340 bytes per tag, and 552 more for the window of a tag that has one; `hazgate bench core` prints it.
     """
 
     clock_ms: NDArray[np.int64]
@@ -98,9 +98,3 @@ class State:
         """Return the effective time of the last evaluated sample of each row."""
         suspect = self.quality.take(rows) == CLOCK_SUSPECT
         return np.where(suspect, self.received_ms.take(rows), self.clock_ms.take(rows))
-
-    def bytes_per_tag(self) -> float:
-        """Return how much memory the state takes for each tag."""
-        arrays = [getattr(self, name) for name in State.__slots__ if name not in ("rings", "latest_ms")]
-        arrays += [self.rings.slot, self.rings.open, self.rings.cell]
-        return float(sum(array.nbytes for array in arrays) / max(1, len(self.value)))

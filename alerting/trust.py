@@ -84,9 +84,8 @@ def judge(course: Course, trust: Trust) -> tuple[Confidence, tuple[str, ...]]:
 
 def told_days(days: float) -> str:
     """Return a length of time for people."""
-    for unit_days, unit in ((1.0, "days"), (1 / 24, "h"), (1 / 1440, "min")):
-        if days >= 2 * unit_days or unit == "min":
-            break
+    units = ((1.0, "days"), (1 / 24, "h"), (1 / 1440, "min"))
+    unit_days, unit = next((one for one in units if days >= 2 * one[0]), units[-1])
     return f"{days / unit_days:.3g} {unit}"
 
 

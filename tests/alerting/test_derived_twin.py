@@ -196,3 +196,40 @@ def test_what_the_boxes_let_through_changes_nothing(seed: int) -> None:
         at = upto
     assert_same_state(engine, twin)
     assert stirred < 0.9 * values.size
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_deviations_alone_need_no_window(data: st.DataObject) -> None:
+    rules = data.draw(rules_strategy(min_rows=2, max_rows=3, conditions=(Condition.DEV, Condition.H)))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    play(rng, rules, 30, data.draw(st.sampled_from((2, 40, 500))))
+
+
+def test_deviations_of_a_backlog_without_a_window() -> None:
+    cell = {Condition.DEV: Cell(1.0)}
+    rules = make_rules([Row(cell, partners=(1,), hold_ms=1_000), Row(cell, partners=(0,), hold_ms=1_000)])
+    engine, twin = Engine(rules), NaiveEngine(rules)
+    values = np.array([0.0, 0.1, 0.4, 0.5, 0.8, 0.9, 0.2, 2.5])
+    for at in range(0, 8, 4):
+        batch = Batch(
+            np.array([0, 1, 0, 1], np.int32), np.arange(at, at + 4), values[at : at + 4], np.zeros(4, np.uint8)
+        )
+        assert bits(listed(engine.evaluate(batch, at + 4).transitions)) == bits(twin.evaluate(batch, at + 4)[1])
+    assert engine.active[CONDITIONS.index(Condition.DEV), 1]
+
+
+def test_a_batch_of_nothing_but_bad_samples_leaves_the_window_as_it_was() -> None:
+    rules = make_rules([Row({Condition.FLATLINE: Cell(0.5)})])
+    engine, twin = Engine(rules), NaiveEngine(rules)
+    batch = Batch(np.zeros(1, np.int32), np.array([5]), np.array([1.0]), np.full(1, 2, np.uint8))
+    assert bits(listed(engine.evaluate(batch, 5).transitions)) == bits(twin.evaluate(batch, 5)[1])
+    assert_same_state(engine, twin)
+
+
+def test_the_state_of_a_tag_with_a_window_fits_into_a_kilobyte() -> None:
+    rules = make_rules([Row({Condition.FLATLINE: Cell(0.5)})] * 100)
+    state = Engine(rules)._state
+    arrays = [getattr(state, name) for name in type(state).__slots__ if name not in ("rings", "latest_ms")]
+    arrays += [getattr(state.rings, name) for name in type(state.rings).__slots__]
+    assert sum(array.nbytes for array in arrays) / 100 <= 1_024

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from alerting.errors import AlertingError, RulesError
-from alerting.rules import Rules, compile_rules
+from alerting.rules import NOBODY, Rules, compile_rules
 from config.plant.model import (
     CONDITIONS,
     Condition,
@@ -132,3 +132,30 @@ def test_the_digest_changes_with_every_rule_and_knows_its_first_rows() -> None:
     ]
     assert len({base.digest, *(other.digest for other in others)}) == 5
     assert base.digest_of(1) == others[3].digest
+
+
+@pytest.mark.parametrize("changes", [{"range_high": math.inf}, {"range_high": 0.0}, {"window_ms": 15}])
+def test_a_window_needs_a_range_and_a_width(changes: dict[str, float]) -> None:
+    row = dataclasses.replace(Row({Condition.FLATLINE: Cell(0.5)}), **changes)  # type: ignore[arg-type]  # of either kind
+    with pytest.raises(
+        RulesError, match="'T0' has a condition over a window: it needs a finite range and at least 16 ms"
+    ):
+        make_rules([row])
+
+
+@pytest.mark.parametrize("partners", [(), (0,), (2,), (-2,), (1, 7)])
+def test_a_deviation_needs_another_tag(partners: tuple[int, ...]) -> None:
+    with pytest.raises(RulesError, match="DEV needs another tag as its first partner"):
+        make_rules([Row({Condition.DEV: Cell(1.0)}, partners=partners), Row()])
+
+
+def test_partners_become_rows() -> None:
+    one = tag("A", conditions=(deviation("B"),))
+    rules = compile_rules(plant(one, tag("B", conditions=())), ["B", "A"])
+    assert rules.partners[:, 1].tolist() == [0, NOBODY]
+    with pytest.raises(RulesError, match="DEV needs another tag"):
+        compile_rules(plant(one), ["A"])
+
+
+def deviation(*partners: str) -> ConditionRule:
+    return ConditionRule(Condition.DEV, Tier.BLUE, 1.0, 0.0, 0, 0, enabled=True, basis="", partners=partners)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 
 from alerting.errors import SeriesError
 from alerting.excursions import Course, raised, sustained_above, sustained_below
+from alerting.noise import step_of
 from alerting.slopes import window_slopes
 from alerting.suggest import SUGGESTED, Confidence, Normal, Suggestion, suggest
+from alerting.timers import choose
+from alerting.trust import Trust, judge
 from config.contract.quality import Quality, pack
 
 Floats = NDArray[np.float64]
@@ -214,3 +217,18 @@ def test_wrong_questions_are_refused() -> None:
         replace(one, hold_ms=0)
     assert suggest(one, 1.0, ()) == ()
     assert [each.condition for each in suggest(one, 1.0)] == list(SUGGESTED)
+
+
+def test_no_samples_have_no_slopes_and_constant_ones_no_steps() -> None:
+    nothing = np.empty(0)
+    assert not len(window_slopes(nothing.astype(np.int64), nothing, WINDOW_MS))
+    assert step_of(np.full(100, 3.0)) == 0.0
+
+
+def test_a_handful_of_samples_has_no_tail_and_no_halves() -> None:
+    times = np.arange(4, dtype=np.int64) * 1_000
+    handful = Course.of(times, np.array([1.0, 2.0, 1.0, 3.0]), np.ones(4, np.bool_), HOLD_MS)
+    assert choose(handful, 1.0, 60_000) is None
+    lone = Course.of(times[:1], np.array([1.0]), np.ones(1, np.bool_), HOLD_MS)
+    trust = Trust(**{one.name: 1 for one in fields(Trust)})
+    assert not any("half" in reason for reason in judge(lone, trust)[1])
