@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +20,7 @@ from config.units import conversion
 from gateway.records.log import Kind
 from simulators.replay import REPLAYS
 from tests.support.chain import (
+    RECORDS_FILE,
     Event,
     archive_log,
     events_of,
@@ -116,7 +119,7 @@ def test_a_recording_is_stored_row_by_row_and_raises_the_alarms_of_the_twin(
     told = recorded(data)
     assert len(told) > 10
     assert told == twin_of_log(data, plant)
-    if longest_silence_ms(data) >= STALL_MS:
+    if longest_silence_ms(data) >= STALL_MS or late(data):
         pytest.skip(f"this machine stood still for {STALL_MS} ms each time: ticks and samples met differently")
     assert ordered(told) == ordered(twin_of_file(recording, data, rows))
 
@@ -128,7 +131,7 @@ def play_steadily(recording: Recording, broker: Broker, nursery: Nursery, folder
         place = folder / str(attempt)
         place.mkdir()
         play(recording, broker, nursery, place, distinct)
-        if longest_silence_ms(place / "gateway") < STALL_MS:
+        if longest_silence_ms(place / "gateway") < STALL_MS and not late(place / "gateway"):
             break
     return place / "gateway"
 
@@ -172,6 +175,13 @@ def silence_ms(data: Path) -> int:
     rows = [(kind, received_ms) for _, received_ms, kind, _, _ in logged(data)]
     heard_ms = [received_ms for kind, received_ms in rows if kind is Kind.SAMPLES]
     return rows[-1][1] - heard_ms[-1]
+
+
+def late(data: Path) -> int:
+    """Return how many samples came late: the embedded broker sends again in another order when it is kept waiting."""
+    with closing(sqlite3.connect(data / RECORDS_FILE)) as records:
+        (count,) = records.execute("SELECT sum(samples_late) FROM ledger").fetchone()
+    return int(count)
 
 
 def longest_silence_ms(data: Path) -> int:

@@ -134,13 +134,22 @@ def logged(data: Path) -> Iterator[tuple[int, int, Kind, int, bytes]]:
 
 
 def recorded(data: Path) -> list[Event]:
-    """Return all alarm events of the records, as they happened; each alarm row agrees with its events."""
+    """Return all alarm events that were live, as they happened; each alarm row agrees with its events.
+
+    Retrospective alarms, which late samples bring, have one event of their own and are left out.
+    """
     with closing(sqlite3.connect(data / RECORDS_FILE)) as records:
         rows = records.execute(
             "SELECT tag, condition, kind, onset_ms, at_ms, alarm_event.value, alarm_event.quality"
-            " FROM alarm_event JOIN alarm USING (alarm_id) ORDER BY event_id"
+            " FROM alarm_event JOIN alarm USING (alarm_id) WHERE NOT retrospective ORDER BY event_id"
         ).fetchall()
-        alarms = records.execute("SELECT tag, condition, onset_ms, raised_ms, cleared_ms, state FROM alarm").fetchall()
+        columns = "tag, condition, onset_ms, raised_ms, cleared_ms, state"
+        alarms = records.execute(f"SELECT {columns} FROM alarm WHERE NOT retrospective").fetchall()
+        missed = records.execute(
+            "SELECT group_concat(kind), state FROM alarm JOIN alarm_event USING (alarm_id) WHERE retrospective"
+            " GROUP BY alarm_id"
+        ).fetchall()
+    assert set(missed) <= {("retrospective", "cleared")}, missed
     events = [Event(*row) for row in rows]
     told = {(one.tag, one.condition, one.onset_ms, one.kind): one.at_ms for one in events}
     for tag, condition, onset_ms, raised_ms, cleared_ms, state in alarms:
