@@ -226,7 +226,8 @@ class Calm:
             partner = which.take(pairs)
             there = partner != NOBODY
             other_low, other_high = self._reach_of(state, np.where(there, partner, 0))
-            apart = np.maximum(high - other_low, other_high - low)
+            with np.errstate(invalid="ignore"):  # a shut box and an endless one: shut it stays
+                apart = np.maximum(high - other_low, other_high - low)
             near |= there & ~(apart >= limit)
         self._shut(pairs[~near])
 

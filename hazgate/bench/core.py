@@ -74,7 +74,7 @@ class Effort:
     @classmethod
     def quick(cls) -> Effort:
         """Return what fits into 50 s."""
-        return cls(all_sizes=SIZES[0:3:2], samples=1_000_000, calls=(5, 2_000), scalar_samples=6_000)
+        return cls(all_sizes=SIZES[0:3:2], samples=900_000, calls=(5, 2_000), scalar_samples=4_000)
 
     def calls_of(self, stream: Stream, conditions: Conditions) -> int:
         """Return how many calls a row of this stream is measured with."""

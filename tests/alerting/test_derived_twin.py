@@ -233,3 +233,15 @@ def test_the_state_of_a_tag_with_a_window_fits_into_a_kilobyte() -> None:
     arrays = [getattr(state, name) for name in type(state).__slots__ if name not in ("rings", "latest_ms")]
     arrays += [getattr(state.rings, name) for name in type(state.rings).__slots__]
     assert sum(array.nbytes for array in arrays) / 100 <= 1_024
+
+
+def test_a_limit_of_nan_never_deviates_whatever_the_partners() -> None:
+    rows = [
+        Row({Condition.DEV: Cell(float("nan"))}, partners=(1,)),
+        Row({Condition.H: Cell(80.0)}),
+        Row({Condition.DEV: Cell(1.0)}, partners=(0,)),
+    ]
+    engine = Engine(make_rules(rows))
+    bad = Batch(np.zeros(1, np.int32), np.array([1]), np.array([5.0]), np.full(1, 2, np.uint8))
+    assert not len(engine.evaluate(bad, 1).transitions)
+    assert not engine.active.any()
