@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,7 @@ from gateway.alone import batches_of, rules_of
 from gateway.errors import GatewayError
 from gateway.history.port import HistoryReader
 
-__all__ = ["BacktestStoppedError", "Crew", "Period", "TagPast", "run_backtest"]
+__all__ = ["BacktestStoppedError", "Crew", "Period", "TagPast", "UnknownTagsError", "run_backtest", "tags_like"]
 
 
 class BacktestStoppedError(GatewayError):
@@ -53,6 +54,27 @@ class TagPast:
     samples: int
     today: Alarms
     proposed: Alarms
+
+
+class UnknownTagsError(GatewayError):
+    """A pattern that no tag fits."""
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern
+        super().__init__(f"no tag of either plant file fits {pattern!r}")
+
+
+def tags_like(patterns: Sequence[str], plants: tuple[Plant, Plant]) -> list[str]:
+    """Return the tags of either plant that a pattern fits (``*`` stands for anything), each once, in their order.
+
+    Raises:
+        UnknownTagsError: A pattern that no tag fits, or no pattern at all.
+    """
+    known = dict.fromkeys(name for plant in plants for name in plant.tags)
+    for pattern in patterns or ("",):
+        if not any(fnmatch.fnmatchcase(name, pattern) for name in known):
+            raise UnknownTagsError(pattern)
+    return [name for name in known if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
 
 
 def run_backtest(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fnmatch
 import threading
 from collections.abc import Callable
 from typing import Annotated
@@ -17,7 +16,7 @@ from config.plant.model import Plant
 from gateway.api.context import InContext
 from gateway.api.parameters import Moment
 from gateway.api.problems import BadParameterError, Reproach, problem_response, problem_responses
-from gateway.backtest import Crew, Period, run_backtest
+from gateway.backtest import Crew, Period, UnknownTagsError, run_backtest, tags_like
 from gateway.backtest_report import BacktestReport, report_of
 from gateway.errors import BadRequestError, GatewayError
 
@@ -120,9 +119,9 @@ class BadRulesError(BadRequestError):
 
 
 def _names(asked: BacktestRequest, today: Plant, proposed: Plant) -> list[str]:
-    """Return the tags that are meant, each once, in the order of the plant."""
-    known = dict.fromkeys([*today.tags, *proposed.tags])
-    for pattern in asked.tags:
-        if not fnmatch.filter(known, pattern):
-            raise BadParameterError("tags", pattern, "a tag of either plant file, or a pattern that one fits")
-    return [name for name in known if any(fnmatch.fnmatchcase(name, pattern) for pattern in asked.tags)]
+    try:
+        return tags_like(asked.tags, (today, proposed))
+    except UnknownTagsError as error:
+        raise BadParameterError(
+            "tags", error.pattern, "a tag of either plant file, or a pattern that one fits"
+        ) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fnmatch
 import os
 import re
 import threading
@@ -21,7 +20,7 @@ from config.errors import PlantError
 from config.plant.load import load_plant
 from config.plant.model import Plant
 from gateway.app import HISTORY_FILE
-from gateway.backtest import Crew, Period, TagPast, run_backtest
+from gateway.backtest import Crew, Period, TagPast, UnknownTagsError, run_backtest, tags_like
 from gateway.backtest_report import BacktestReport, Compared, Side, report_of
 from gateway.errors import GatewayError
 from gateway.history.duckdb_store import HistoryStore
@@ -102,12 +101,11 @@ def _proposed(rules: Path) -> Plant:
 
 
 def _names(tags: str, today: Plant, proposed: Plant) -> list[str]:
-    known = dict.fromkeys([*today.tags, *proposed.tags])
     patterns = [pattern.strip() for pattern in tags.split(",") if pattern.strip()]
-    for pattern in patterns:
-        if not fnmatch.filter(known, pattern):
-            wrong_use(f"--tags {pattern}: no tag of either plant file fits")
-    return [name for name in known if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
+    try:
+        return tags_like(patterns, (today, proposed))
+    except UnknownTagsError as error:
+        wrong_use(f"--tags {error.pattern}: no tag of either plant file fits")
 
 
 @contextlib.contextmanager

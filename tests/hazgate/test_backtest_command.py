@@ -89,6 +89,7 @@ def test_the_table_and_the_picture(data: Path, tmp_path: Path) -> None:
     ("more", "code", "said"),
     [
         (["--tags", "NOBODY"], 2, "--tags NOBODY: no tag of either plant file fits"),
+        (["--tags", ","], 2, "--tags : no tag of either plant file fits"),
         (["--from", "yesterday"], 2, "--from 'yesterday': expected a time as ISO 8601"),
         (["--to", "2025-11-01"], 2, "--from 2025-11-22 is not before --to 2025-11-01"),
         (["--from", "2024-01-01", "--to", "2024-01-02"], 2, "no samples of these tags in that time"),

@@ -44,6 +44,7 @@ async def test_proposed_rules_are_tried_on_the_history(client: httpx.AsyncClient
     [
         ({"from_ms": T0 + 60_000}, "from_ms"),
         ({"tags": ["NOBODY"]}, "tags"),
+        ({"tags": []}, "tags"),
         ({"speed": 3}, "speed"),
         ({"rules": CHANGED.replace("limit: 44", "limit: hot")}, "rules:"),
         ({"rules": "a: ["}, "rules:"),
