@@ -106,6 +106,16 @@ class Fleet:
         await child.process.wait()
         raise child.obituary()
 
+    async def fallen(self, within_s: float) -> Child | None:
+        """Return a child that has ended, waiting a little for one: its sockets close before it counts as ended."""
+        async with asyncio.TaskGroup() as tasks:
+            waiting = [tasks.create_task(child.process.wait()) for child in self.children.values()]
+            if waiting:
+                await asyncio.wait(waiting, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+            for one in waiting:
+                one.cancel()
+        return next((child for child in self.children.values() if not child.running), None)
+
     async def stop(self, *names: str, within_s: float = END_WITHIN_S) -> list[str]:
         """Ask children to end, and kill those that do not.
 

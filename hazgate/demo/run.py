@@ -31,6 +31,7 @@ _LOOK_EVERY_S = 0.1
 _LEDGER_EVERY_S = 0.5
 _REST_S = 0.2
 """Before the stream is opened again."""
+_FALLS_WITHIN_S = 1.0
 _HANDS = 1.2
 _BROKER = 1.0
 """Seconds for ending when asked: first those who work, then the broker; together well below 3 s."""
@@ -113,7 +114,7 @@ class Demo:
                 for task in around:
                     task.cancel()
         except BaseExceptionGroup as group:
-            raise _cause(group) from None
+            raise await self._cause(group) from None
         finally:
             await self._end()
         return self._judge(progress, alarms)
@@ -235,6 +236,21 @@ class Demo:
             delays=delays_of(alarms),
         )
 
+    async def _cause(self, group: BaseExceptionGroup) -> BaseException:
+        """Return the one error that says why the demo ended; a group of what nobody foresaw is returned as it is.
+
+        Whoever asks a gateway that was just killed learns that nobody answers before its end is known: then the
+        end is the cause.
+        """
+        if group.subgroup(StoppedError):
+            return StoppedError()
+        foreseen, rest = group.split((ChildEndedError, DemoError, ApiError))
+        if rest or foreseen is None:
+            return group
+        if not foreseen.subgroup(ChildEndedError) and (fallen := await self._fleet.fallen(_FALLS_WITHIN_S)):
+            return DemoError(str(fallen.obituary()))
+        return DemoError(sentences(foreseen))
+
     async def _end(self) -> None:
         """End every process: those who work first, the broker last."""
         working = [name for name in self._fleet.children if name != "broker"]
@@ -274,13 +290,3 @@ def _near(address: str) -> str:
     host, _, port = address.rpartition(":")
     near = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - compared, not bound
     return f"{near.get(host, host)}:{port}"
-
-
-def _cause(group: BaseExceptionGroup) -> BaseException:
-    """Return the one error that says why a demo ended; a group of what nobody foresaw is returned as it is."""
-    if group.subgroup(StoppedError):
-        return StoppedError()
-    foreseen, rest = group.split((ChildEndedError, DemoError, ApiError))
-    if rest or foreseen is None:
-        return group
-    return DemoError(sentences(foreseen))

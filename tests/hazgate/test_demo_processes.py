@@ -77,6 +77,18 @@ async def test_a_child_that_ends_by_itself_is_named_with_its_last_words(tmp_path
 
 
 @pytest.mark.usefixtures("modules")
+async def test_a_child_whose_end_is_not_known_yet_is_found(tmp_path: Path) -> None:
+    fleet = Fleet(tmp_path / "logs")
+    assert await fleet.fallen(5.0) is None, "there is none"
+    await fleet.start("stays", "stubborn")
+    assert await fleet.fallen(0.01) is None
+    child = await fleet.start("falls", "stubborn")
+    os.kill(child.pid, signal.SIGKILL)
+    assert await fleet.fallen(5.0) is child
+    await fleet.stop(within_s=0.01)
+
+
+@pytest.mark.usefixtures("modules")
 def test_a_leashed_child_dies_with_its_parent_however_that_dies() -> None:
     parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
     assert parent.stdout
