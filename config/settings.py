@@ -71,3 +71,7 @@ class EdgeSettings(_Settings):
     """No progress of `kept` for this long: resend from the oldest."""
     window_frames: Annotated[int, Field(ge=1)] = 200
     """Frames sent but not yet confirmed by `kept`, at most."""
+    live_window_s: Annotated[float, Field(gt=0)] = 60.0
+    """What waited longer than this is backlog: live data goes first, the backlog behind it in an epoch of its own."""
+    backlog_samples_per_s: Annotated[float, Field(gt=0)] = 20_000.0
+    """A backlog is sent no faster than this."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from config.contract.messages import EdgeStatus
-from edge.outbox import OutboxState
+from edge.epochs import OutboxState
 
 __all__ = ["EdgeHealth"]
 

@@ -17,9 +17,10 @@ from config.settings import EdgeSettings
 from edge.errors import OutboxError
 from edge.health import EdgeHealth
 from edge.normalize import Normalizer
-from edge.outbox import KEY_BYTES, Batch
+from edge.outbox import Batch
 from edge.outbox_thread import OutboxThread
 from edge.reading import Reading, Sample
+from edge.remembered import KEY_BYTES
 from edge.retry import Backoff
 
 __all__ = ["HELD_MAX", "Intake"]

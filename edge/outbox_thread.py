@@ -11,8 +11,9 @@ from typing import TypeVar
 import structlog
 
 from config.clock import Clock
+from edge.epochs import OutboxState
 from edge.errors import OutboxDamagedError, OutboxError
-from edge.outbox import Batch, Outbox, OutboxState, StoredFrame
+from edge.outbox import Batch, Outbox, StoredFrame
 
 __all__ = ["OutboxThread"]
 
@@ -55,9 +56,13 @@ class OutboxThread:
         """See `Outbox.confirm`."""
         await self._run(lambda outbox: outbox.confirm(epoch, upto))
 
-    async def read(self, after_seq: int, limit: int) -> list[StoredFrame]:
+    async def begin_epoch(self) -> None:
+        """See `Outbox.begin_epoch`."""
+        await self._run(lambda outbox: outbox.begin_epoch())
+
+    async def read(self, epoch: str, after_seq: int, limit: int) -> list[StoredFrame]:
         """See `Outbox.read`."""
-        return await self._run(lambda outbox: outbox.read(after_seq, limit))
+        return await self._run(lambda outbox: outbox.read(epoch, after_seq, limit))
 
     def seen(self, key: bytes) -> bool:
         """See `Outbox.seen`; nothing has been seen while there is no outbox."""

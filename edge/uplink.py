@@ -1,4 +1,4 @@
-"""Sends what is in the outbox to the gateway, in order, until the gateway says that it is kept (design 6)."""
+"""Sends what is in the outbox to the gateway until that says it is kept: live data first (design 5.3, 6)."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import asyncio
 import contextlib
 from functools import partial
 
-import msgspec
 import structlog
 
 from config.clock import Clock
-from config.contract.frame import decode_frame, encode_frame
 from config.contract.messages import EdgeStatus, Kept, decode, encode
 from config.contract.topics import Kind, edge_topic
 from config.errors import ContractError
 from config.settings import EdgeSettings
 from edge.errors import OutboxError
 from edge.health import EdgeHealth
+from edge.lane import Lane
 from edge.link import Link, Will, connected
-from edge.outbox import StoredFrame
 from edge.outbox_thread import OutboxThread
+from edge.pace import Pace
 from edge.retry import Backoff, keep_trying, until
 from edge.window import Window
 
@@ -27,8 +26,6 @@ __all__ = ["Uplink"]
 
 log = structlog.get_logger(__name__)
 
-READ_FRAMES = 64
-"""Read from the outbox at a time."""
 DELETE_EVERY_S = 0.5
 """Confirmed frames are deleted this often, not at every `kept`: a deletion costs an fsync, being late with it
 nothing but repetitions after a crash, which the gateway absorbs."""
@@ -45,7 +42,7 @@ class Uplink:
 
     Args:
         site: Of the plant.
-        settings: Edge id, broker, window and resend time.
+        settings: Edge id, broker, window and resend time, and what counts as live.
         outbox: Where frames come from.
         clock: For statuses and waits.
         health: Counters.
@@ -64,22 +61,37 @@ class Uplink:
     ) -> None:
         self._address = settings.uplink_broker
         self._client_id = f"hazgate-{site}-{settings.edge}-uplink"
-        self._frames = edge_topic(site, settings.edge, Kind.TELEMETRY)
         self._kept = edge_topic(site, settings.edge, Kind.KEPT)
         self._status = edge_topic(site, settings.edge, Kind.STATUS)
         self._max_bytes = settings.outbox_max_bytes
+        self._live_window_ms = round(settings.live_window_s * 1000)
         self._outbox = outbox
         self._clock = clock
         self._health = health
         self._software = software
-        self._window = Window(settings.window_frames, settings.resend_after_s)
-        self._epoch = ""
-        self._refused_upto = 0
-        self._wake = asyncio.Event()
+        self._live = Lane(
+            name="outbox",
+            topic=edge_topic(site, settings.edge, Kind.TELEMETRY),
+            pick=lambda state: state.live if state.epochs else None,
+            window=Window(settings.window_frames, settings.resend_after_s),
+            outbox=outbox,
+            clock=clock,
+            health=health,
+        )
+        self._backlog = Lane(
+            name="backlog",
+            topic=edge_topic(site, settings.edge, Kind.BACKLOG),
+            pick=lambda state: state.backlog,
+            window=Window(settings.window_frames, settings.resend_after_s),
+            outbox=outbox,
+            clock=clock,
+            health=health,
+            pace=Pace(settings.backlog_samples_per_s, lambda: self._live.window.waited_s(clock.monotonic_s())),
+        )
 
     def stored(self) -> None:
         """Note that there is something new in the outbox."""
-        self._wake.set()
+        self._live.wake()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until ``stop`` is set; then say goodbye and return."""
@@ -110,73 +122,27 @@ class Uplink:
         self._health.uplink_connected = False
 
     async def _work(self, link: Link) -> None:
+        await self._live_first()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._tell(link))
             tasks.create_task(self._listen(link))
-            tasks.create_task(self._send(link))
+            tasks.create_task(self._live.run(link))
+            tasks.create_task(self._backlog.run(link))
 
-    async def _send(self, link: Link) -> None:
-        """Send frames in order, as far as the window allows, for as long as the connection stands."""
-        self._window.begin(self._clock.monotonic_s(), self._window.upto)
-        backoff = Backoff()
-        while True:
-            self._wake.clear()
-            self._turn_over()
-            try:
-                sent = await self._send_some(link)
-            except OutboxError as error:
-                self._health.fail("outbox_read", str(error))
-                await asyncio.sleep(backoff.next_s())
-                continue
-            self._health.mend("outbox_read")
-            if not sent:
-                await self._something_to_do()
-
-    async def _send_some(self, link: Link) -> int:
-        """Send the next few frames; returns how many."""
-        window = self._window
-        limit = min(window.room, READ_FRAMES)
-        if not limit or window.cursor >= self._outbox.state.made_frames:
-            return 0
-        cursor = window.cursor
-        frames = await self._outbox.read(cursor, limit)
-        if window.cursor != cursor or self._outbox.state.epoch != self._epoch:
-            return 1  # meanwhile `kept` moved, or the outbox was replaced: look again
-        for frame in frames:
-            alone = window.first or frame.seq != window.cursor + 1
-            link.send(self._frames, self._flagged(frame) if alone else frame.body)
-            window.sent(frame.seq, self._clock.monotonic_s())
-            self._health.sent_frames += 1
-        return len(frames)
-
-    def _flagged(self, frame: StoredFrame) -> bytes:
-        """Mark the oldest frame held, so that the gateway does not wait for those before it."""
-        plain = decode_frame(frame.body)
-        shed = self._outbox.state.shed_samples
-        return encode_frame(msgspec.structs.replace(plain, oldest=True, shed_samples=shed))
-
-    def _turn_over(self) -> None:
-        """Begin afresh when the outbox has a new epoch, or when no confirmation comes."""
-        now_s = self._clock.monotonic_s()
-        state = self._outbox.state
-        if state.epoch != self._epoch:
-            self._epoch = state.epoch
-            self._refused_upto = 0
-            self._health.kept_frames = state.kept_frames
-            self._window.begin(now_s, state.kept_frames)
-        overdue_s = self._window.overdue_s(now_s)
-        if overdue_s is not None and overdue_s <= 0:
-            log.debug("no confirmation: resending from the oldest", kept=self._window.upto)
-            self._health.resends += 1
-            self._window.probe(now_s)
-
-    async def _something_to_do(self) -> None:
-        """Wait for a new frame, a `kept`, or the moment the confirmation is overdue."""
-        try:
-            async with asyncio.timeout(self._window.overdue_s(self._clock.monotonic_s())):
-                await self._wake.wait()
-        except TimeoutError:
+    async def _live_first(self) -> None:
+        """Begin a new epoch when what waits is too old to be told as live; the old one drains behind it."""
+        live = self._outbox.state.live
+        if not live.held_frames or self._clock.wall_ms() - live.oldest_ms <= self._live_window_ms:
             return
+        try:
+            await self._outbox.begin_epoch()
+        except OutboxError as error:
+            self._health.fail("outbox_epoch", str(error))
+            return
+        self._health.mend("outbox_epoch")
+        log.warning("after a long outage live data goes first", backlog_frames=self._outbox.state.backlog_frames)
+        self._live.wake()
+        self._backlog.wake()
 
     async def _listen(self, link: Link) -> None:
         backoff = Backoff()
@@ -189,38 +155,14 @@ class Uplink:
                 self._take_kept(arrival.payload)
 
     def _take_kept(self, payload: bytes) -> None:
-        """Believe a `kept` of our epoch, as far as it can be true."""
         try:
             kept = decode(payload, Kept)
         except ContractError as error:
             log.error("kept: unreadable", error=str(error))
             self._health.ignored_kept += 1
             return
-        state = self._outbox.state
-        if kept.epoch != self._epoch or kept.epoch != state.epoch:
-            self._health.ignored_kept += 1
-            return
-        if kept.upto > state.made_frames:
-            log.error("kept: more than was ever made; ignored", upto=kept.upto, made=state.made_frames)
-            self._health.ignored_kept += 1
-            return
-        if kept.upto < self._window.upto:
-            log.warning("kept: less than before; has the gateway lost data?", upto=kept.upto, before=self._window.upto)
-        self._note_refused(kept)
-        if self._window.confirmed(kept.upto, self._clock.monotonic_s()):
-            log.debug("kept stands still: resending from the oldest", kept=kept.upto)
-            self._health.resends += 1
-        self._health.kept_frames = self._window.upto
-        self._wake.set()
-
-    def _note_refused(self, kept: Kept) -> None:
-        for refusal in kept.refused:
-            if refusal.seq > self._refused_upto:
-                self._refused_upto = refusal.seq
-                self._health.refused_frames += 1
-                log.error(
-                    "frame refused by the gateway; it is among its dead letters", seq=refusal.seq, why=refusal.reason
-                )
+        (self._backlog if kept.epoch == self._backlog.epoch else self._live).take(kept)
+        self._health.kept_frames = self._live.window.upto
 
     async def _delete(self) -> None:
         while True:
@@ -228,15 +170,20 @@ class Uplink:
             await self._delete_once()
 
     async def _delete_once(self) -> None:
-        """Delete what is confirmed from the outbox."""
+        """Delete what is confirmed from the outbox; when the gateway has come back late, let live data go first."""
         outbox = self._outbox
-        if self._epoch == outbox.state.epoch and self._window.upto > outbox.state.kept_frames:
-            try:
-                await outbox.confirm(self._epoch, self._window.upto)
-            except OutboxError as error:
-                self._health.fail("outbox_delete", str(error))
-            else:
-                self._health.mend("outbox_delete")
+        before = outbox.state
+        try:
+            await self._live.confirm()
+            await self._backlog.confirm()
+        except OutboxError as error:
+            self._health.fail("outbox_delete", str(error))
+        else:
+            self._health.mend("outbox_delete")
+        if outbox.state.live.kept_frames > before.live.kept_frames:
+            await self._live_first()
+        if outbox.state.backlog != before.backlog:
+            self._backlog.wake()
         self._health.outbox = outbox.state
         if outbox.state.held_bytes < ROOM_AGAIN * self._max_bytes:
             self._health.mend("outbox_full")

@@ -76,6 +76,10 @@ class Window:
             return None
         return self._moved_s + self._resend_after_s - now_s
 
+    def waited_s(self, now_s: float) -> float:
+        """Return for how long no confirmation has come although one is awaited."""
+        return 0.0 if self.cursor <= self.upto else now_s - self._moved_s
+
     def probe(self, now_s: float) -> None:
         """Begin a pass of one frame because the confirmation is overdue."""
         self._open = 1

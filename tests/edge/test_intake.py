@@ -57,7 +57,7 @@ class Bench:
 
     async def frames(self) -> list[list[float | None]]:
         """Return the values in each frame of the outbox."""
-        return [decode_frame(stored.body).values for stored in await self.outbox.read(0, 1000)]
+        return [decode_frame(stored.body).values for stored in await self.outbox.read(self.outbox.state.epoch, 0, 1000)]
 
     def _count(self) -> None:
         self.stored += 1
@@ -159,7 +159,7 @@ async def test_what_is_not_finite_goes_on_the_wire_as_null(tmp_path: Path) -> No
     async with bench(tmp_path, **LONG) as on:
         on.take(math.nan, 1.0, math.inf)
         await on.intake.settle()
-        (stored,) = await on.outbox.read(0, 9)
+        (stored,) = await on.outbox.read(on.outbox.state.epoch, 0, 9)
         frame = decode_frame(stored.body)
         assert frame.values == [None, 1.0, None]
         assert frame.quality == [2, 0, 2]
