@@ -155,6 +155,8 @@ class Pipeline:
         decided = Decided()
         if len(intake.batch.tag):
             self._evaluate(work, intake, commit, decided)
+        if len(intake.backlog.tag):
+            self._set_by(work, intake, commit)
         ticking = self._clock.monotonic_s() >= self._tick_at_s
         if ticking:
             self._tick(work, commit, decided, received_ms)
@@ -190,6 +192,16 @@ class Pipeline:
         payload = encode_samples(batch, evaluation.disposition)
         commit.log.append(LogRow(work.position, Kind.SAMPLES, received_ms, len(batch.tag), payload))
         self._decide(work, evaluation.transitions, decided, received_ms)
+
+    def _set_by(self, work: _Work, intake: Intake, commit: Commit) -> None:
+        """Keep samples of an earlier epoch for the history and the late lane; the live state does not see them."""
+        received_ms = intake.received_ms
+        batch = replace(intake.backlog, quality=assess(work.rules, intake.backlog, received_ms))
+        disposition = np.full(len(batch.tag), Disposition.LATE, np.uint8)
+        self._count(work, batch, disposition, received_ms, intake.counts)
+        work.position += 1
+        payload = encode_samples(batch, disposition)
+        commit.log.append(LogRow(work.position, Kind.BACKLOG, received_ms, len(batch.tag), payload))
 
     def _tick(self, work: _Work, commit: Commit, decided: Decided, now_ms: int) -> None:
         transitions = work.engine.tick(now_ms)
@@ -262,6 +274,7 @@ class Pipeline:
         work.outlet.flush(self._clock.monotonic_s(), work.book.open_alarms)
         if len(intake.batch.tag):
             self._pace.note(intake.batch.time_ms, self._clock)
+        if len(intake.batch.tag) or len(intake.backlog.tag):
             self._wake_history()
 
     def _count(

@@ -76,7 +76,9 @@ class Intake:
 
     received_ms: int
     batch: Batch
-    """The samples accepted, in order of arrival; quality as the edge gave it."""
+    """The live samples accepted, in order of arrival; quality as the edge gave it."""
+    backlog: Batch
+    """Those of an earlier epoch: too old to be told as live."""
     marks: dict[tuple[str, str], Mark] = field(default_factory=dict)
     """Marks that move with this intake."""
     announce: dict[tuple[str, str], list[Refusal]] = field(default_factory=dict)
@@ -143,19 +145,19 @@ def take_in(
         marks: How far every (edge, epoch) is durable now.
         received_ms: Gateway clock.
     """
-    columns = _Columns()
-    intake = Intake(received_ms, columns.batch())
+    columns, backlog = _Columns(), _Columns()
+    intake = Intake(received_ms, columns.batch(), backlog.batch())
     for item in items:
         match item:
             case FrameIn():
-                _take_frame(intake, columns, marks, item)
+                _take_frame(intake, backlog if item.backlog else columns, marks, item)
             case PointIn():
                 _take_point(intake, columns, item)
             case StatusIn():
                 intake.statuses[item.edge] = item.status
             case Refused():
                 _take_refused(intake, marks, item)
-    intake.batch = columns.batch()
+    intake.batch, intake.backlog = columns.batch(), backlog.batch()
     return intake
 
 

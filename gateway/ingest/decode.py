@@ -103,6 +103,8 @@ class FrameIn:
     values: list[float | None]
     quality: NDArray[np.uint8]
     """Packed."""
+    backlog: bool = False
+    """It is what an edge could not send when it was new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,7 @@ class Decoder:
     def _read_kind(self, message: Message, topic: EdgeTopic) -> FrameIn | PointIn | StatusIn:
         match topic.kind:
             case Kind.TELEMETRY | Kind.BACKLOG:
-                return self._frame(message, topic.edge)
+                return self._frame(message, topic.edge, backlog=topic.kind is Kind.BACKLOG)
             case Kind.POINTS:
                 return self._point(message, topic)
             case Kind.STATUS:
@@ -204,7 +206,7 @@ class Decoder:
         self._topics[message.topic] = topic
         return topic
 
-    def _frame(self, message: Message, edge: str) -> FrameIn:
+    def _frame(self, message: Message, edge: str, *, backlog: bool) -> FrameIn:
         payload = message.payload
         if len(payload) > MAX_FRAME_BYTES:
             raise FrameError("too_large", f"{len(payload)} bytes, at most {MAX_FRAME_BYTES} are allowed")
@@ -229,7 +231,7 @@ class Decoder:
                 quality[at] = pack(Quality(int(quality[at]) & 0b11), REASON_NAMES[reason])
         return FrameIn(
             message, edge, read.epoch, read.seq, read.oldest, read.shed_samples,
-            tags.rows, tags.rejected, read.times_ms, read.values, quality,
+            tags.rows, tags.rejected, read.times_ms, read.values, quality, backlog,
         )  # fmt: skip
 
     def _look_up_tags(self, edge: str, raw: bytes) -> _Tags:

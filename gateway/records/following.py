@@ -47,7 +47,7 @@ class LogFollowing:
                     if entries and samples + row.samples > max_samples:
                         break
                     position = row.position
-                    if row.kind == Kind.SAMPLES:
+                    if row.kind in (Kind.SAMPLES, Kind.BACKLOG):
                         samples += row.samples
                         entries.append(_entry(row))
         except SQLAlchemyError as error:

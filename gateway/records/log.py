@@ -26,6 +26,8 @@ class Kind(IntEnum):
     """The gateway's clock, once a second: time is part of the input."""
     START = 3
     """A gateway process took over: the silence before it was not the sensors'."""
+    BACKLOG = 4
+    """Samples of an earlier epoch: stored and evaluated in retrospect, never seen by the engine."""
 
 
 @dataclass(frozen=True, slots=True)

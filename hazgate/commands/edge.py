@@ -47,6 +47,12 @@ def run(
     window_frames: Annotated[int, typer.Option(help="Frames sent and not yet confirmed, at most.")] = (
         _DEFAULT.window_frames
     ),
+    live_window_s: Annotated[
+        float, typer.Option(help="What waited longer is backlog: live data goes first, backlog behind it.")
+    ] = _DEFAULT.live_window_s,
+    backlog_samples_per_s: Annotated[float, typer.Option(help="How fast a backlog is sent, at most.")] = (
+        _DEFAULT.backlog_samples_per_s
+    ),
 ) -> None:
     """运行边缘代理：读取、归一、暂存、上送。 Run an edge agent: read, normalize, keep, send."""
     described = read_plant(plant)
@@ -61,6 +67,8 @@ def run(
             outbox_max_bytes=outbox_max_bytes,
             resend_after_s=resend_after_s,
             window_frames=window_frames,
+            live_window_s=live_window_s,
+            backlog_samples_per_s=backlog_samples_per_s,
         )
     except ValidationError as error:
         first = error.errors()[0]

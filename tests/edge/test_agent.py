@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from config.clock import SystemClock
 from config.contract.messages import Kept
 from config.plant.load import read_plant
 from edge.errors import DataDirectoryError, UnknownEdgeError
@@ -91,6 +92,46 @@ async def test_everything_sent_while_the_edge_was_down_is_read_afterwards(broker
         await eventually_async(lambda: not sensors.waiting)
         async with running_edge(settings, PLANT):
             await _agreed(gateway, wanted)
+
+
+async def test_after_a_long_outage_live_data_goes_first_and_the_backlog_behind_it(
+    broker: Broker, tmp_path: Path
+) -> None:
+    settings = edge_settings(
+        tmp_path, broker, broker, frame_max_samples=10, live_window_s=0.5, backlog_samples_per_s=200, window_frames=20
+    )
+    with FakeGateway(broker, "mini", "edge-a", answering=False) as gateway, Sensors(broker) as sensors:
+        async with running_edge(settings, PLANT) as health:
+            await eventually_async(lambda: health.plant_connected and gateway.connected.is_set())
+            old = [_level(sensors, number) for number in range(300)]
+            await eventually_async(lambda: health.made == 300)
+            outage = health.outbox
+            await eventually_async(lambda: SystemClock().wall_ms() - outage.live.oldest_ms > 500)
+            gateway.answering = True
+            await eventually_async(lambda: health.outbox.backlog is not None)
+            new = [_level(sensors, number) for number in range(300, 400)]
+            await eventually_async(lambda: set(new) <= set(gateway.samples))
+            assert health.outbox.backlog is not None, "live data does not wait for the backlog"
+            assert len(gateway.samples) < 400
+            await _agreed(gateway, [*old, *new])
+            assert gateway.backlog
+            assert {frame.epoch for frame in gateway.backlog} == {outage.epoch} != {health.outbox.epoch}
+            await eventually_async(lambda: health.depth == 0 and health.outbox.backlog is None)
+
+
+async def test_an_edge_that_starts_with_old_frames_sends_them_as_backlog(broker: Broker, tmp_path: Path) -> None:
+    settings = edge_settings(tmp_path, broker, broker, live_window_s=0.3)
+    with Sensors(broker) as sensors:
+        async with running_edge(settings, PLANT) as health:
+            await eventually_async(lambda: health.plant_connected)
+            old = [_level(sensors, number) for number in range(50)]
+            await eventually_async(lambda: health.made == 50)
+        await eventually_async(lambda: SystemClock().wall_ms() - health.outbox.live.oldest_ms > 300)
+        with FakeGateway(broker, "mini", "edge-a") as gateway:
+            async with running_edge(settings, PLANT):
+                new = [_level(sensors, number) for number in range(50, 60)]
+                await _agreed(gateway, [*old, *new])
+                assert [value for frame in gateway.backlog for value in frame.values] == [value for *_, value in old]
 
 
 @pytest.mark.parametrize("kind", BROKERS)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from config.contract.frame import Frame
+from config.contract.topics import Kind
 from gateway import late_lane, pipeline
 from gateway.records.queries import AlarmFilter, AlarmSort, Queries
-from tests.support.frames import frame
+from tests.support.frames import EPOCH, frame
 from tests.support.gateway_rig import Rig
 from tests.support.plants import mini_plant
 
+OLD_EPOCH = "0" * 16
 START_MS = 1_763_770_000_000
 PLANT = mini_plant()
 
@@ -34,6 +37,10 @@ def temperature(seq: int, at_s: int, *values: float, tag: str = "T-1.TEMP") -> F
     """A frame of ``T-1.TEMP`` (H at 40, no delays), one sample a second."""
     first_ms = START_MS + 1_000 * at_s
     return frame(seq, *((tag, first_ms + 1_000 * at, value) for at, value in enumerate(values)))
+
+
+def replace_epoch(one: Frame) -> Frame:
+    return msgspec.structs.replace(one, epoch=OLD_EPOCH)
 
 
 CALM_BEFORE = temperature(1, 0, 20.0, 20.0)
@@ -71,6 +78,32 @@ def test_an_excursion_that_came_late_is_on_the_record_and_was_never_live(rig: Ri
     assert len(queries.alarms(AlarmFilter(retrospective=True), AlarmSort.TIME, None, 10)) == 1
     assert not queries.alarms(AlarmFilter(states=("active",)), AlarmSort.TIME, None, 10)
     assert not queries.alarms(AlarmFilter(retrospective=False), AlarmSort.TIME, None, 10)
+
+
+def test_backlog_is_stored_and_looked_at_in_retrospect_and_never_live(rig: Rig) -> None:
+    # Nothing newer has come yet: as live samples these would raise an alarm.
+    rig.play(rig.send(temperature(1, 0, 20.0, 20.0, 20.0, 45.0, 46.0, 44.0, 20.0), kind=Kind.BACKLOG), 8.0)
+    assert (rig.ledger()["samples_stored"], rig.ledger()["samples_late"], rig.ledger()["frames_kept"]) == (7, 7, 1)
+    assert retrospective(rig) == FOUND
+    assert [kind for _, kind, _ in rig.events()] == ["retrospective"]
+    engine = rig.pipeline.work.engine if rig.pipeline.work else None
+    assert engine is not None
+    assert engine.time_ms.tolist()[list(PLANT.tags).index("T-1.TEMP")] == -1, "the live state never saw them"
+    assert rig.history is not None
+    number = Queries(rig.reader).tag_id("T-1.TEMP")
+    assert number is not None
+    assert len(rig.history.stretch(number, 0, 1 << 60).time_ms) == 7
+
+
+def test_live_and_backlog_of_one_poll_are_told_apart(rig: Rig) -> None:
+    old = replace_epoch(temperature(1, 0, 45.0, 20.0))
+    assert rig.play(rig.send(old, kind=Kind.BACKLOG), rig.send(temperature(1, 60, 41.0)), 0.5, rig.kill())
+    rig.play(8.0)
+    assert sorted(kind for _, kind, _ in rig.events()) == ["raised", "retrospective"]
+    live = [row for row in rig.rows("alarm") if not row["retrospective"]]
+    assert [(row["state"], row["onset_ms"]) for row in live] == [("active", START_MS + 60_000)]
+    assert retrospective(rig) == [("T-1.TEMP", "H", "cleared", 0, 0, 1, 45.0)]
+    assert {row["epoch"]: row["upto"] for row in rig.rows("mark")} == {EPOCH: 1, OLD_EPOCH: 1}
 
 
 def test_late_samples_that_change_nothing_are_only_stored(rig: Rig) -> None:

@@ -96,13 +96,30 @@ class Chain:
 
 @contextmanager
 def running_chain(
-    nursery: Nursery, folder: Path, plant_file: Path, edge: str, plant_broker: Broker, uplink_broker: Broker
+    nursery: Nursery,
+    folder: Path,
+    plant_file: Path,
+    edge: str,
+    plant_broker: Broker,
+    uplink_broker: Broker,
+    *options: str,
 ) -> Iterator[Chain]:
-    """Run `hazgate edge` and `hazgate gateway` between two brokers (or one) that run already."""
+    """Run `hazgate edge` (with more options) and `hazgate gateway` between two brokers (or one) that run already."""
     port = free_port()
     plant = ("--plant", str(plant_file))
     brokers = ("--plant-broker", plant_broker.address, "--broker", uplink_broker.address)
-    agent = ("edge", "--edge", edge, "--data", str(folder / "edge"), *plant, *brokers, "--resend-after-s", "1")
+    agent = (
+        "edge",
+        "--edge",
+        edge,
+        "--data",
+        str(folder / "edge"),
+        *plant,
+        *brokers,
+        "--resend-after-s",
+        "1",
+        *options,
+    )
     http = ("--http", f"127.0.0.1:{port}", "--broker", uplink_broker.address)
     with (
         Program(nursery, folder / "gateway.log", ("gateway", "--data", str(folder / "gateway"), *plant, *http)) as gw,
@@ -186,6 +203,8 @@ def twin_of_log(data: Path, plant: Plant) -> list[Event]:
             case Kind.SAMPLES:
                 batch: Batch = decode_samples(payload)[0]
                 told += twin.evaluate(batch, received_ms)[1]
+            case Kind.BACKLOG:
+                pass  # never live
     return events_of(rules, told)
 
 

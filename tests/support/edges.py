@@ -112,6 +112,7 @@ class FakeGateway(_Peer):
     def __init__(self, broker: Broker, site: str, edge: str, *, answering: bool = True) -> None:
         super().__init__(broker)
         self._frames_topic = edge_topic(site, edge, Kind.TELEMETRY)
+        self._backlog_topic = edge_topic(site, edge, Kind.BACKLOG)
         self._status_topic = edge_topic(site, edge, Kind.STATUS)
         self._kept_topic = edge_topic(site, edge, Kind.KEPT)
         self.answering = answering
@@ -121,6 +122,8 @@ class FakeGateway(_Peer):
         self.upto: dict[str, int] = {}
         self.frames: list[Frame] = []
         """As accepted."""
+        self.backlog: list[Frame] = []
+        """Those accepted of the backlog lane; they are among ``frames``, too."""
         self.received: list[Frame] = []
         """All of them."""
         self.verdicts: Counter[str] = Counter()
@@ -147,7 +150,7 @@ class FakeGateway(_Peer):
         self._client.publish(self._kept_topic, encode(kept), qos=1, retain=True)
 
     def _on_connect(self, client: Client, *_: object) -> None:
-        client.subscribe([(self._frames_topic, 1), (self._status_topic, 1)])
+        client.subscribe([(self._frames_topic, 1), (self._backlog_topic, 1), (self._status_topic, 1)])
 
     def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
         if message.topic == self._status_topic:
@@ -165,6 +168,8 @@ class FakeGateway(_Peer):
             self.upto[frame.epoch] = frame.seq
             if frame.seq not in self.refuse:
                 self.frames.append(frame)
+                if message.topic == self._backlog_topic:
+                    self.backlog.append(frame)
         if self.answering:
             refused = tuple(Refusal(seq, "bad_shape") for seq in sorted(self.refuse) if seq <= self.upto[frame.epoch])
             self.say_kept(Kept(frame.epoch, self.upto.get(frame.epoch, 0), refused))

@@ -214,10 +214,10 @@ class Rig:
 
     # --- steps -------------------------------------------------------------------------------------------------
 
-    def send(self, *frames: Frame, edge: str = "edge-a") -> Step:
-        """Send frames."""
+    def send(self, *frames: Frame, edge: str = "edge-a", kind: Kind = Kind.TELEMETRY) -> Step:
+        """Send frames, live ones or backlog."""
         payloads = [encode_frame(one) for one in frames]
-        return lambda rig: rig.transport.send(edge_topic("mini", edge, Kind.TELEMETRY), payloads)
+        return lambda rig: rig.transport.send(edge_topic("mini", edge, kind), payloads)
 
     def put(self, topic: str, *payloads: bytes) -> Step:
         """Send any message."""
@@ -262,7 +262,7 @@ class Rig:
         names = [row["name"] for row in self.rows("tag")]
         found = []
         for row in self.log():
-            if row.kind is rows_of_log.Kind.SAMPLES:
+            if row.kind in (rows_of_log.Kind.SAMPLES, rows_of_log.Kind.BACKLOG):
                 batch, disposition = decode_samples(row.payload)
                 for at in range(len(batch)):
                     number = float(batch.value[at])
@@ -300,7 +300,8 @@ def replayed_events(rig: Rig) -> list[tuple[str, str, int]]:
         elif row.kind is rows_of_log.Kind.TICK:
             transitions = engine.tick(row.received_ms)
         else:
-            engine.start(row.received_ms)
+            if row.kind is rows_of_log.Kind.START:
+                engine.start(row.received_ms)
             continue
         for at in range(len(transitions)):
             tag, condition = names[transitions.tag[at]], CONDITIONS[transitions.condition[at]]
