@@ -15,17 +15,22 @@ from config.clock import Clock
 from config.plant.model import EdgeKind, Plant, Tag
 from config.plant.substances import plant_substances
 from config.settings import EdgeSettings
+from edge.annunciator import Annunciator
 from edge.driver import Driver, DriverSetup
 from edge.drivers import DRIVERS
 from edge.errors import DataDirectoryError, OutboxError, UnknownDriverError, UnknownEdgeError
 from edge.health import EdgeHealth
 from edge.intake import Intake
+from edge.local_alarms import LocalAlarms
 from edge.normalize import Normalizer
 from edge.outbox_thread import OutboxThread
+from edge.report import Report
 from edge.retry import Backoff, until
 from edge.uplink import Uplink
 
 __all__ = ["run_edge"]
+
+TICK_S = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -61,12 +66,16 @@ async def run_edge(
             health=health,
             software=f"hazgate {version('hazgate')}",
         )
+        alarms = LocalAlarms(plant, tags, clock, lambda: not uplink.cut)
+        alarms.listen(uplink.tell)
+        annunciator = Annunciator(plant.site.id, settings, alarms, clock)
         intake = Intake(
             normalizer=normalizer,
             outbox=outbox,
             settings=settings,
             clock=clock,
             health=health,
+            notice=alarms.take,
             stored=uplink.stored,
         )
         drivers = [
@@ -74,7 +83,15 @@ async def run_edge(
             for name, those in _by_driver(tags).items()
         ]
         try:
-            await _run(drivers, intake, uplink, outbox, health, stop)
+            async with asyncio.TaskGroup() as tasks:
+                beside = [
+                    tasks.create_task(_tick(alarms), name="ticks"),
+                    tasks.create_task(annunciator.run(stop), name="annunciator"),
+                    tasks.create_task(Report(settings, health, alarms, outbox, clock).run(), name="report"),
+                ]
+                await _run(drivers, intake, uplink, outbox, health, stop)
+                for task in beside:
+                    task.cancel()
         finally:
             await outbox.close()
     log.info("edge stopped", edge=settings.edge, made=health.made, frames=health.depth)
@@ -101,6 +118,13 @@ async def _run(
             await stop.wait()
         storing.cancel()
         drained.set()
+
+
+async def _tick(alarms: LocalAlarms) -> None:
+    """Let time pass for the local alarms: silence is noticed without a sample."""
+    while True:
+        await asyncio.sleep(TICK_S)
+        alarms.tick()
 
 
 async def _open(outbox: OutboxThread, health: EdgeHealth) -> None:

@@ -37,6 +37,10 @@ class EdgeHealth:
     """`kept` messages since start that were rubbish, of another epoch, or claimed more than was ever made."""
     unreadable: Counter[str] = field(default_factory=Counter)
     """Sensor payloads not understood or not wanted, by reason, since start."""
+    backlog_eta_s: int | None = None
+    """When the backlog will be gone at its present rate."""
+    local_alarms: int = 0
+    """Active by the judgement of this edge."""
     faults: dict[str, str] = field(default_factory=dict)
     """What does not work now: name -> the latest error."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -87,6 +91,9 @@ class EdgeHealth:
             outbox_frames=outbox.held_frames,
             outbox_bytes=outbox.held_bytes,
             shed_samples=outbox.shed_samples,
+            backlog_frames=outbox.backlog_frames,
+            backlog_eta_s=self.backlog_eta_s,
+            local_alarms=self.local_alarms,
             unreadable=dict(self.unreadable),
             faults=tuple(sorted(self.faults)),
             software=software,

@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
+import numpy as np
 import structlog
+from numpy.typing import NDArray
 
 from config.clock import Clock
 from config.settings import EdgeSettings
@@ -71,6 +73,7 @@ class Intake:
         settings: ``frame_max_samples`` and ``frame_max_delay_ms`` decide when a frame is closed.
         clock: For times of receipt and delays.
         health: Counters and the fault ``outbox``.
+        notice: Evaluates samples before they go anywhere; says which tell of an alarm.
         stored: Called after every batch put into the outbox.
     """
 
@@ -82,6 +85,7 @@ class Intake:
         settings: EdgeSettings,
         clock: Clock,
         health: EdgeHealth,
+        notice: Callable[[Sequence[Sample]], NDArray[np.bool_]],
         stored: Callable[[], None],
     ) -> None:
         self._normalizer = normalizer
@@ -90,6 +94,7 @@ class Intake:
         self._max_delay_s = settings.frame_max_delay_ms / 1000
         self._clock = clock
         self._health = health
+        self._notice = notice
         self._stored = stored
         self._open = _Open()
         self._closed: deque[_Open] = deque()
@@ -202,8 +207,11 @@ class Intake:
         if not batch.samples:
             return
         size = self._max_samples
-        frames = [batch.samples[at : at + size] for at in range(0, len(batch.samples), size)]
-        stored = Batch(secrets.token_hex(8), self._clock.wall_ms(), frames, batch.keys)
+        starts = range(0, len(batch.samples), size)
+        frames = [batch.samples[at : at + size] for at in starts]
+        noticed = self._notice(batch.samples)
+        alarms = [bool(noticed[at : at + size].any()) for at in starts]
+        stored = Batch(secrets.token_hex(8), self._clock.wall_ms(), frames, batch.keys, alarms)
         backoff = Backoff()
         while True:
             try:

@@ -41,7 +41,6 @@ class Lane:
     """Sends one epoch after the other, each in order.
 
     Args:
-        name: For faults and the log.
         topic: Where its frames go.
         pick: Which epoch it is about.
         window: How much may be under way.
@@ -49,12 +48,12 @@ class Lane:
         clock: For waits.
         health: Counters.
         pace: How fast it may go, and whether it may go at all.
+        live_window_ms: Frames that waited longer are not for this lane: another epoch begins, theirs is backlog.
     """
 
     def __init__(
         self,
         *,
-        name: str,
         topic: str,
         pick: Pick,
         window: Window,
@@ -62,8 +61,8 @@ class Lane:
         clock: Clock,
         health: EdgeHealth,
         pace: Pace | None = None,
+        live_window_ms: int | None = None,
     ) -> None:
-        self._name = name
         self._topic = topic
         self._pick = pick
         self.window = window
@@ -71,6 +70,8 @@ class Lane:
         self._clock = clock
         self._health = health
         self._pace = pace
+        self._live_window_ms = live_window_ms
+        self._heard = False
         self._refused_upto = 0
         self._wake = asyncio.Event()
         self.epoch = ""
@@ -87,18 +88,18 @@ class Lane:
             LinkError: It is lost.
         """
         self.window.begin(self._clock.monotonic_s(), self.window.upto)
+        self._heard = False
         backoff = Backoff()
-        fault = f"{self._name}_read"
         while True:
             self._wake.clear()
             self._turn_over()
             try:
                 sent = await self._send_some(link)
             except OutboxError as error:
-                self._health.fail(fault, str(error))
+                self._health.fail("outbox_read", str(error))
                 await asyncio.sleep(backoff.next_s())
                 continue
-            self._health.mend(fault)
+            self._health.mend("outbox_read")
             if not sent:
                 await self._something_to_do()
             elif self._pace:
@@ -116,6 +117,7 @@ class Lane:
             return
         if kept.upto < self.window.upto:
             log.warning("kept: less than before; has the gateway lost data?", upto=kept.upto, before=self.window.upto)
+        self._heard = True
         self._note_refused(kept)
         if self.window.confirmed(kept.upto, self._clock.monotonic_s()):
             log.debug("kept stands still: resending from the oldest", kept=kept.upto)
@@ -139,13 +141,13 @@ class Lane:
         name = "" if state is None else state.name
         if name != self.epoch:
             if self.epoch:
-                log.info("lane goes on with another epoch", lane=self._name, frames=self._outbox.state.held_frames)
+                log.info("lane goes on with another epoch", topic=self._topic, frames=self._outbox.state.held_frames)
             self.epoch = name
             self._refused_upto = 0
             self.window.begin(now_s, 0 if state is None else state.kept_frames)
         overdue_s = self.window.overdue_s(now_s)
         if overdue_s is not None and overdue_s <= 0:
-            log.debug("no confirmation: resending from the oldest", lane=self._name, kept=self.window.upto)
+            log.debug("no confirmation: resending from the oldest", topic=self._topic, kept=self.window.upto)
             self._health.resends += 1
             self.window.probe(now_s)
 
@@ -161,6 +163,13 @@ class Lane:
         state = self._pick(self._outbox.state)
         if state is None or window.cursor != cursor or state.name != self.epoch:
             return 1  # meanwhile `kept` moved, or the outbox was replaced: look again
+        if frames and self._waited_too_long(frames[0]):
+            if self._heard or state.kept_frames:
+                await self._outbox.begin_epoch()
+                log.warning("after a long outage live data goes first", backlog=self._outbox.state.backlog_frames)
+                return 1
+            # Perhaps there is no gateway at all: then every new connection would begin an epoch.
+            frames = [] if window.cursor > window.upto else frames[:1]
         sent = 0
         for frame in frames:
             alone = window.first or frame.seq != window.cursor + 1
@@ -171,6 +180,9 @@ class Lane:
             self._health.sent_frames += 1
             sent += frame.samples
         return sent
+
+    def _waited_too_long(self, frame: StoredFrame) -> bool:
+        return self._live_window_ms is not None and self._clock.wall_ms() - frame.made_ms > self._live_window_ms
 
     async def _something_to_do(self) -> None:
         """Wait for a new frame, a `kept`, the moment the confirmation is overdue, or until the pace allows more."""

@@ -53,6 +53,8 @@ class StoredFrame:
 
     seq: int
     samples: int
+    made_ms: int
+    """Edge clock; 0: nobody knows."""
     body: bytes
 
 
@@ -149,9 +151,9 @@ class Outbox:
         span = (found.row(after_seq + 1), found.last_id, limit)
         with translated():
             rows = self._db.execute(
-                "SELECT id, samples, body FROM frame WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", span
+                "SELECT id, samples, made_ms, body FROM frame WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", span
             )
-            return [StoredFrame(found.seq(row), samples, body) for row, samples, body in rows]
+            return [StoredFrame(found.seq(row), *rest) for row, *rest in rows]
 
     def seen(self, key: bytes) -> bool:
         """Say whether a sample with this key was put in lately. May be called from any thread."""

@@ -9,6 +9,7 @@ from functools import partial
 import structlog
 
 from config.clock import Clock
+from config.contract.alarms import LocalAlarm
 from config.contract.messages import EdgeStatus, Kept, decode, encode
 from config.contract.topics import Kind, edge_topic
 from config.errors import ContractError
@@ -17,6 +18,7 @@ from edge.errors import OutboxError
 from edge.health import EdgeHealth
 from edge.lane import Lane
 from edge.link import Link, Will, connected
+from edge.local_alarms import REMEMBERED_ALARMS
 from edge.outbox_thread import OutboxThread
 from edge.pace import Pace
 from edge.retry import Backoff, keep_trying, until
@@ -64,22 +66,25 @@ class Uplink:
         self._kept = edge_topic(site, settings.edge, Kind.KEPT)
         self._status = edge_topic(site, settings.edge, Kind.STATUS)
         self._max_bytes = settings.outbox_max_bytes
-        self._live_window_ms = round(settings.live_window_s * 1000)
+        self._alarm_topic = edge_topic(site, settings.edge, Kind.ALARMS)
+        self._cut_after_s = settings.resend_after_s
+        self._alarms: dict[str, LocalAlarm] = {}
+        self._untold: dict[str, LocalAlarm] = {}
+        self._news = asyncio.Event()
         self._outbox = outbox
         self._clock = clock
         self._health = health
         self._software = software
         self._live = Lane(
-            name="outbox",
             topic=edge_topic(site, settings.edge, Kind.TELEMETRY),
             pick=lambda state: state.live if state.epochs else None,
             window=Window(settings.window_frames, settings.resend_after_s),
             outbox=outbox,
             clock=clock,
             health=health,
+            live_window_ms=round(settings.live_window_s * 1000),
         )
         self._backlog = Lane(
-            name="backlog",
             topic=edge_topic(site, settings.edge, Kind.BACKLOG),
             pick=lambda state: state.backlog,
             window=Window(settings.window_frames, settings.resend_after_s),
@@ -88,6 +93,20 @@ class Uplink:
             health=health,
             pace=Pace(settings.backlog_samples_per_s, lambda: self._live.window.waited_s(clock.monotonic_s())),
         )
+
+    @property
+    def cut(self) -> bool:
+        """Nobody confirms anything, as far as we know."""
+        waited_s = self._live.window.waited_s(self._clock.monotonic_s())
+        return not self._health.uplink_connected or waited_s > self._cut_after_s
+
+    def tell(self, alarm: LocalAlarm) -> None:
+        """Tell the gateway of an alarm this edge has noticed by itself, now or when there is a connection again."""
+        self._alarms[alarm.alarm_id] = alarm
+        while len(self._alarms) > REMEMBERED_ALARMS:
+            del self._alarms[next(iter(self._alarms))]
+        self._untold[alarm.alarm_id] = alarm
+        self._news.set()
 
     def stored(self) -> None:
         """Note that there is something new in the outbox."""
@@ -122,27 +141,12 @@ class Uplink:
         self._health.uplink_connected = False
 
     async def _work(self, link: Link) -> None:
-        await self._live_first()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._tell(link))
+            tasks.create_task(self._tell_alarms(link))
             tasks.create_task(self._listen(link))
             tasks.create_task(self._live.run(link))
             tasks.create_task(self._backlog.run(link))
-
-    async def _live_first(self) -> None:
-        """Begin a new epoch when what waits is too old to be told as live; the old one drains behind it."""
-        live = self._outbox.state.live
-        if not live.held_frames or self._clock.wall_ms() - live.oldest_ms <= self._live_window_ms:
-            return
-        try:
-            await self._outbox.begin_epoch()
-        except OutboxError as error:
-            self._health.fail("outbox_epoch", str(error))
-            return
-        self._health.mend("outbox_epoch")
-        log.warning("after a long outage live data goes first", backlog_frames=self._outbox.state.backlog_frames)
-        self._live.wake()
-        self._backlog.wake()
 
     async def _listen(self, link: Link) -> None:
         backoff = Backoff()
@@ -170,9 +174,8 @@ class Uplink:
             await self._delete_once()
 
     async def _delete_once(self) -> None:
-        """Delete what is confirmed from the outbox; when the gateway has come back late, let live data go first."""
+        """Delete what is confirmed from the outbox."""
         outbox = self._outbox
-        before = outbox.state
         try:
             await self._live.confirm()
             await self._backlog.confirm()
@@ -180,9 +183,7 @@ class Uplink:
             self._health.fail("outbox_delete", str(error))
         else:
             self._health.mend("outbox_delete")
-        if outbox.state.live.kept_frames > before.live.kept_frames:
-            await self._live_first()
-        if outbox.state.backlog != before.backlog:
+        if outbox.state.backlog and self._backlog.epoch != outbox.state.backlog.name:
             self._backlog.wake()
         self._health.outbox = outbox.state
         if outbox.state.held_bytes < ROOM_AGAIN * self._max_bytes:
@@ -197,6 +198,16 @@ class Uplink:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(STATUS_EVERY_S - STATUS_GAP_S):
                     await self._health.changed.wait()
+
+    async def _tell_alarms(self, link: Link) -> None:
+        """Publish local alarms; on a new connection the latest once more: nobody says which have arrived."""
+        self._untold = dict(self._alarms)
+        while True:
+            self._news.clear()
+            for alarm in list(self._untold.values()):
+                link.send(self._alarm_topic, encode(alarm))
+            self._untold.clear()
+            await self._news.wait()
 
     def _told(self, *, online: bool) -> bytes:
         return encode(self._health.status(online=online, at_ms=self._clock.wall_ms(), software=self._software))

@@ -8,24 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
 from alerting.batch import Change, Transitions
 from alerting.retrospect import Alarms
+from config.contract.alarms import alarm_id
 from config.plant.model import CONDITIONS, Condition, ConditionRule, Plant, Tag
 from gateway.commands import Acknowledge
 from gateway.errors import ConflictError
 from gateway.escalation import Ladder
 
-__all__ = ["AlarmBook", "Decided", "alarm_id"]
-
-
-def alarm_id(tag: str, condition: Condition, onset_ms: int) -> str:
-    """Return the name of an alarm: 16 hexadecimal digits that follow from what it is."""
-    return blake2b(f"{tag}|{condition.value}|{onset_ms}".encode(), digest_size=8).hexdigest()
+__all__ = ["AlarmBook", "Decided"]
 
 
 @dataclass(slots=True)

@@ -180,6 +180,7 @@ class Pipeline:
             counts=intake.counts,
             dead_letters=intake.dead_letters,
             statuses=intake.statuses,
+            local_alarms=tuple(intake.local_alarms.values()),
             received_ms=intake.received_ms,
         )
 

@@ -47,6 +47,12 @@ class EdgeStatus(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     outbox_bytes: Count = 0
     shed_samples: Count = 0
     """Samples of this epoch shed because the outbox was full."""
+    backlog_frames: Count = 0
+    """Frames of earlier epochs that wait behind the live ones."""
+    backlog_eta_s: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    """When the backlog will be gone at its present rate; None: nobody knows."""
+    local_alarms: Count = 0
+    """Alarms active by the edge's own judgement."""
     unreadable: dict[str, int] = {}
     """Sensor payloads that were not understood or not wanted: reason -> count since start."""
     faults: tuple[str, ...] = ()

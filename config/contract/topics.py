@@ -16,6 +16,7 @@ __all__ = [
     "edge_topic",
     "is_edge_id",
     "is_tag_name",
+    "local_alarm_topic",
     "parse_edge_topic",
     "point_topic",
     "subscriptions",
@@ -69,6 +70,11 @@ def point_topic(site: str, edge: str, tag: str) -> str:
     return f"{ROOT}/{site}/{edge}/{Kind.POINTS.value}/{tag}"
 
 
+def local_alarm_topic(site: str, edge: str, alarm_id: str) -> str:
+    """Return the topic on the plant's broker on which an edge retains one of its own alarms; ``+`` for all."""
+    return f"{ROOT}/{site}/{edge}/{Kind.ALARMS.value}/{alarm_id}"
+
+
 def alarm_topic(site: str, alarm_id: str) -> str:
     """Return the topic on which the gateway retains the state of one alarm."""
     return f"{ROOT}/{site}/alarms/{alarm_id}"
@@ -76,7 +82,7 @@ def alarm_topic(site: str, alarm_id: str) -> str:
 
 def subscriptions(site: str = "+") -> tuple[str, ...]:
     """Return the filters a gateway subscribes to; ``+`` sees the edges of every site on the broker."""
-    kinds = (Kind.TELEMETRY, Kind.BACKLOG, Kind.STATUS)
+    kinds = (Kind.TELEMETRY, Kind.BACKLOG, Kind.STATUS, Kind.ALARMS)
     return (
         *(edge_topic(site, "+", kind) for kind in kinds),
         point_topic(site, "+", "+"),

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, RootModel
 
-from config.plant.model import EdgeKind
+from config.plant.model import Condition, EdgeKind, Tier
 from gateway.api.models import AlarmItem, EventKind, Model, Name, QualityName
 from gateway.ledger import Count
 
@@ -22,6 +22,8 @@ __all__ = [
     "HealthView",
     "Ledger",
     "Live",
+    "LocalAlarmItem",
+    "LocalAlarmPage",
     "MarkView",
     "Ready",
     "ResetEvent",
@@ -52,6 +54,9 @@ class EdgeReport(Model):
     outbox_frames: int
     outbox_bytes: int
     shed_samples: int
+    backlog_frames: int = Field(description="Frames of an earlier outage that wait behind the live ones")
+    backlog_eta_s: int | None = Field(description="When they will be here at the present rate; null: unknown")
+    local_alarms: int = Field(description="Alarms active by the edge's own judgement")
     unreadable: dict[str, int]
     faults: tuple[str, ...] = Field(description="What does not work at the edge now; see `EdgeStatus` of the contract")
     software: str
@@ -72,6 +77,34 @@ class EdgeItem(Model):
     stale_tags: int = Field(description="Tags without a fresh value")
     missing_frames: int = Field(description="Frames that will never come, in all epochs")
     shed_samples: int = Field(description="Samples the edge had to shed, in all epochs")
+
+
+class LocalAlarmItem(Model):
+    """An alarm an edge has noticed by itself, and whether the gateway has it too."""
+
+    alarm_id: str
+    tag: str
+    condition: Condition
+    tier: Tier
+    state: Literal["active", "cleared"]
+    onset_ms: int = Field(description="Source time")
+    raised_ms: int
+    cleared_ms: int | None
+    value: float | None = Field(description="Canonical unit of the tag")
+    limit: float | None
+    cut: bool = Field(description="The edge had no connection to the gateway when it raised it")
+    received_ms: int = Field(description="When the gateway last heard of it, gateway clock")
+    matched: bool = Field(
+        description="The gateway has an alarm of this tag and condition at that time, live or retrospective. While the "
+        "backlog of an outage is on its way, false is to be expected"
+    )
+
+
+class LocalAlarmPage(Model):
+    """Local alarms of an edge, the newest first."""
+
+    items: tuple[LocalAlarmItem, ...]
+    next_cursor: str | None
 
 
 class EdgeList(Model):

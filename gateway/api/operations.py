@@ -5,12 +5,21 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
 from gateway.api.context import Context, InContext
-from gateway.api.live_models import DeadLetterPage, EdgeList, HealthView, Ledger, Live, Ready
+from gateway.api.live_models import (
+    DeadLetterPage,
+    EdgeList,
+    HealthView,
+    Ledger,
+    Live,
+    LocalAlarmItem,
+    LocalAlarmPage,
+    Ready,
+)
 from gateway.api.live_views import ALIVE_S, beat_age_ms, dead_letter, edge_items, ledger_view
 from gateway.api.models import PlantView
 from gateway.api.parameters import query_digest, read_cursor, write_cursor
@@ -119,6 +128,31 @@ def get_plant(context: InContext) -> PlantView:
 def list_edges(context: InContext) -> EdgeList:
     """Return every edge of the plant, and those that only the records know."""
     return EdgeList(items=edge_items(context.plant, context.queries.edges(), context.board.values))
+
+
+@router.get(
+    "/api/v1/edges/{edge}/local-alarms",
+    operation_id="list_local_alarms",
+    summary="What an edge has noticed by itself",
+    tags=["edges"],
+    responses=problem_responses(422, 503),
+)
+def list_local_alarms(
+    context: InContext,
+    edge: Annotated[str, Path(max_length=64)],
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
+) -> LocalAlarmPage:
+    """List the alarms an edge raised by its own judgement, and whether the gateway has them too; the newest first."""
+    digest = query_digest(edge)
+    before = None if cursor is None else read_cursor(cursor, digest, tuple[str, int, str])[1:]
+    rows = context.queries.local_alarms(edge, before, limit + 1)
+    page = rows[:limit]
+    more = len(rows) > len(page)
+    return LocalAlarmPage(
+        items=tuple(LocalAlarmItem(**{name: row[name] for name in LocalAlarmItem.model_fields}) for row in page),
+        next_cursor=write_cursor((page[-1]["raised_ms"], page[-1]["alarm_id"]), digest) if more else None,
+    )
 
 
 @router.get(

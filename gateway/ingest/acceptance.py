@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.batch import Batch
+from config.contract.alarms import LocalAlarm
 from config.contract.messages import EdgeStatus, Refusal
 from config.contract.topics import parse_edge_topic
-from gateway.ingest.decode import FrameIn, PointIn, Refused, StatusIn
+from gateway.ingest.decode import FrameIn, Item, LocalAlarmIn, PointIn, Refused, StatusIn
 from gateway.ingest.transport import Message
 from gateway.ledger import Count
 
@@ -86,6 +87,8 @@ class Intake:
     counts: dict[str, Counter[Count]] = field(default_factory=dict)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     statuses: dict[str, EdgeStatus] = field(default_factory=dict)
+    local_alarms: dict[str, tuple[str, LocalAlarm]] = field(default_factory=dict)
+    """What edges have noticed by themselves: alarm id -> (edge, alarm), the latest state of each."""
 
 
 def judge(upto: int, seq: int, *, oldest: bool) -> Verdict:
@@ -134,7 +137,7 @@ def _floats(values: Sequence[float | None]) -> NDArray[np.float64]:
 
 
 def take_in(
-    items: Sequence[FrameIn | PointIn | StatusIn | Refused],
+    items: Sequence[Item],
     marks: Mapping[tuple[str, str], Mark],
     received_ms: int,
 ) -> Intake:
@@ -155,6 +158,8 @@ def take_in(
                 _take_point(intake, columns, item)
             case StatusIn():
                 intake.statuses[item.edge] = item.status
+            case LocalAlarmIn():
+                intake.local_alarms[item.alarm.alarm_id] = (item.edge, item.alarm)
             case Refused():
                 _take_refused(intake, marks, item)
     intake.batch, intake.backlog = columns.batch(), backlog.batch()

@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from config.contract.alarms import LocalAlarm
 from config.contract.frame import MAX_FRAME_BYTES, MAX_SAMPLES, Epoch, TimeMs, check_reasons, decode_frame
 from config.contract.messages import EdgeStatus, decode, decode_point
 from config.contract.quality import REASON_NAMES, Quality, Reason, pack
@@ -24,7 +25,7 @@ from config.errors import ContractError, FrameError, TopicError
 from gateway.ingest.transport import Message
 from gateway.tags import Rows
 
-__all__ = ["NO_EDGE", "Decoder", "FrameIn", "PointIn", "Refused", "StatusIn"]
+__all__ = ["NO_EDGE", "Decoder", "FrameIn", "Item", "LocalAlarmIn", "PointIn", "Refused", "StatusIn"]
 
 NO_EDGE = "?"
 """Collects in the ledger what names no edge of this plant, so that rubbish cannot make it grow."""
@@ -131,6 +132,15 @@ class StatusIn:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalAlarmIn:
+    """An edge says what it has noticed by itself."""
+
+    message: Message
+    edge: str
+    alarm: LocalAlarm
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """A message that is set aside whole."""
 
@@ -145,6 +155,10 @@ class Refused:
     seq: int = 0
     """Of a broken frame whose envelope could be read: it takes its turn like any frame and counts as kept."""
     oldest: bool = False
+
+
+Item = FrameIn | PointIn | StatusIn | LocalAlarmIn | Refused
+"""What a message is."""
 
 
 class Decoder:
@@ -165,11 +179,11 @@ class Decoder:
         self._tags = _Cache[_Tags]()
         self._quality = _Cache[NDArray[np.uint8]]()
 
-    def read(self, messages: Sequence[Message]) -> list[FrameIn | PointIn | StatusIn | Refused]:
+    def read(self, messages: Sequence[Message]) -> list[Item]:
         """Say of each message what it is, in order. Never raises for what a message contains."""
         return [self._read(message) for message in messages]
 
-    def _read(self, message: Message) -> FrameIn | PointIn | StatusIn | Refused:
+    def _read(self, message: Message) -> Item:
         try:
             topic = self._topics.get(message.topic) or self._topic(message)
         except TopicError as error:
@@ -185,7 +199,7 @@ class Decoder:
         except ContractError as error:
             return self._refuse(message, topic, "bad_shape", str(error))
 
-    def _read_kind(self, message: Message, topic: EdgeTopic) -> FrameIn | PointIn | StatusIn:
+    def _read_kind(self, message: Message, topic: EdgeTopic) -> FrameIn | PointIn | StatusIn | LocalAlarmIn:
         match topic.kind:
             case Kind.TELEMETRY | Kind.BACKLOG:
                 return self._frame(message, topic.edge, backlog=topic.kind is Kind.BACKLOG)
@@ -194,7 +208,9 @@ class Decoder:
             case Kind.STATUS:
                 _check_small(message.payload)
                 return StatusIn(message, topic.edge, decode(message.payload, EdgeStatus))
-            case Kind.KEPT | Kind.ALARMS:
+            case Kind.ALARMS:
+                return self._local_alarm(message, topic.edge)
+            case Kind.KEPT:
                 raise FrameError("unexpected_kind", f"nothing is expected on {message.topic}")
 
     def _topic(self, message: Message) -> EdgeTopic:
@@ -272,6 +288,14 @@ class Decoder:
             return PointIn(message, topic.edge, row, None, None, pack(Quality.BAD, Reason.UNREADABLE))
         reason = Reason.DEVICE if point.quality else Reason.NONE
         return PointIn(message, topic.edge, row, point.time, point.value, pack(Quality(point.quality), reason))
+
+    def _local_alarm(self, message: Message, edge: str) -> LocalAlarmIn:
+        _check_small(message.payload)
+        alarm = decode(message.payload, LocalAlarm)
+        (row,) = self._rows.find(edge, (alarm.tag,))
+        if row < 0:
+            raise FrameError(self._rows.why_not(alarm.tag), f"tag {alarm.tag!r}")
+        return LocalAlarmIn(message, edge, alarm)
 
     @staticmethod
     def _refuse(message: Message, topic: EdgeTopic, reason: str, detail: str) -> Refused:

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, func, or
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from gateway.errors import RecordsBusyError, RecordsError
+from gateway.records.reconcile import local_alarms
 from gateway.records.schema import OPEN_STATES, alarm, alarm_event, dead_letter, edge_status, ledger, mark, tag
 
 __all__ = [
@@ -204,6 +205,11 @@ class Queries:
             query = query.where(dead_letter.c.id < before_id)
         with self._read() as connection:
             return _rows(connection, query.order_by(dead_letter.c.id.desc()).limit(limit))
+
+    def local_alarms(self, edge: str, before: tuple[int, str] | None, limit: int) -> list[Row]:
+        """Return what an edge has noticed by itself; see `gateway.records.reconcile`."""
+        with self._read() as connection:
+            return _rows(connection, local_alarms(edge, before, limit))
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:

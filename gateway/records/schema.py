@@ -29,6 +29,7 @@ __all__ = [
     "edge_status",
     "follower",
     "ledger",
+    "local_alarm",
     "log",
     "mark",
     "metadata",
@@ -187,6 +188,26 @@ alarm_event = Table(
     Column("position", BigInteger, nullable=False, comment="log row that decided it"),
     Column("detail", _Json, nullable=True, comment="tier_raised: why; acknowledged: by whom, comment"),
     *_measured(),
+)
+
+local_alarm = Table(
+    "local_alarm",
+    metadata,
+    Column("edge", String(64), primary_key=True),
+    Column("alarm_id", String(32), primary_key=True),
+    Column("tag", String(128), nullable=False),
+    Column("condition", String(16), nullable=False),
+    Column("tier", Integer, nullable=False),
+    Column("state", String(16), nullable=False, comment="active | cleared"),
+    Column("onset_ms", BigInteger, nullable=False),
+    Column("raised_ms", BigInteger, nullable=False),
+    Column("cleared_ms", BigInteger, nullable=True),
+    Column("value", Float, nullable=True),
+    Column("limit", Float, nullable=True),
+    Column("cut", Boolean, nullable=False, comment="the edge had no connection to the gateway when it was raised"),
+    Column("received_ms", BigInteger, nullable=False, comment="gateway clock"),
+    Index("local_alarm_raised", "raised_ms"),
+    comment="What edges have noticed by themselves; the gateway's own alarms are in alarm.",
 )
 
 snapshot = Table(

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, Table, bindparam, delete, func, selec
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
+from config.contract.alarms import LocalAlarm
 from config.contract.messages import EdgeStatus, encode
 from gateway.errors import RecordsBusyError, RecordsError
 from gateway.ingest.acceptance import DeadLetter, Mark
@@ -35,6 +36,8 @@ class Commit:
     counts: Mapping[str, Counter[Count]] = field(default_factory=dict)
     dead_letters: Sequence[DeadLetter] = ()
     statuses: Mapping[str, EdgeStatus] = field(default_factory=dict)
+    local_alarms: Sequence[tuple[str, LocalAlarm]] = ()
+    """(edge, what it has noticed by itself)."""
     received_ms: int = 0
     alarms: Sequence[Mapping[str, Any]] = ()
     """Rows of `schema.alarm`, whole; a later one of the same alarm wins."""
@@ -56,6 +59,7 @@ class Commit:
             or self.counts
             or self.dead_letters
             or self.statuses
+            or self.local_alarms
             or self.alarms
             or self.names
             or self.snapshot
@@ -126,12 +130,14 @@ _ADD_COUNTS = _add_counts()
 _ADD_DEAD_LETTER = _add_dead_letter()
 _PUT_STATUS = _put_status()
 _PUT_ALARM = _upsert(schema.alarm, ("alarm_id",))
+_PUT_LOCAL_ALARM = _upsert(schema.local_alarm, ("edge", "alarm_id"))
 _INSERT_EVENT = insert(schema.alarm_event)
 _INSERT_TAG = insert(schema.tag)
 _PUT_FOLLOWER = _upsert(schema.follower, ("name",))
 _INSERT_SNAPSHOT = _upsert(schema.snapshot, ("position",))
 _DROP_SNAPSHOTS = delete(schema.snapshot).where(schema.snapshot.c.position < bindparam("upto"))
 _TRIM_LOG = delete(schema.log).where(schema.log.c.position <= bindparam("upto"))
+_LOCAL_COLUMNS = tuple(column.name for column in schema.local_alarm.c if column.name not in {"edge", "received_ms"})
 _COUNTS = tuple(Count)
 _MARK_ROW = attrgetter(*(column.name for column in schema.mark.c))
 _LOG_ROW = attrgetter(*(column.name for column in schema.log.c))
@@ -274,6 +280,9 @@ class Records:
             if commit.statuses:
                 rows = [_status_row(edge, status, commit.received_ms) for edge, status in commit.statuses.items()]
                 connection.execute(_PUT_STATUS, rows)
+            if commit.local_alarms:
+                rows = [_local_alarm_row(*one, commit.received_ms) for one in commit.local_alarms]
+                connection.execute(_PUT_LOCAL_ALARM, rows)
             if commit.alarms:
                 connection.execute(_PUT_ALARM, list(commit.alarms))
             if commit.events:
@@ -315,6 +324,10 @@ def _status_row(edge: str, status: EdgeStatus, received_ms: int) -> dict[str, An
         "since_ms": received_ms,
         "payload": encode(status).decode(),
     }
+
+
+def _local_alarm_row(edge: str, alarm: LocalAlarm, received_ms: int) -> dict[str, Any]:
+    return {"edge": edge, "received_ms": received_ms, **{name: getattr(alarm, name) for name in _LOCAL_COLUMNS}}
 
 
 def _dead_letter_row(one: DeadLetter, received_ms: int) -> dict[str, Any]:

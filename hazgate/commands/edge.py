@@ -1,4 +1,4 @@
-"""`hazgate edge`: one edge agent, from the sensors of its plant to the broker of the gateway."""
+"""`hazgate edge`: one edge agent, from the sensors of its plant to the broker of the gateway; and how it does."""
 
 from __future__ import annotations
 
@@ -15,18 +15,42 @@ from config.errors import UnitError
 from config.settings import EdgeSettings
 from edge.app import run_edge
 from edge.errors import EdgeError, UnknownDriverError, UnknownEdgeError
+from edge.report import FRESH_S, read_report
 from hazgate.arguments import PlantFile, broker_address, read_plant, wrong_use
+from hazgate.edge_status import as_json, as_text
 from hazgate.logs import log_for_operators
 
-__all__ = ["run"]
+__all__ = ["app"]
+
+app = typer.Typer(help="运行边缘代理 · Run an edge agent.")
 
 _DEFAULT = EdgeSettings(edge="edge", data_dir=Path())
 
 
+@app.command("status")
+def status(
+    data: Annotated[Path, typer.Option(help="Data directory of the agent.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """显示边缘代理状态。 Say how an agent does: links, what waits, backlog, its own alarms. Exit 1: it does not run."""
+    try:
+        report = read_report(data)
+    except EdgeError as error:
+        typer.echo(f"hazgate edge status: {error}", err=True)
+        raise typer.Exit(1) from error
+    age_s = (SystemClock().wall_ms() - report.written_ms) / 1000
+    runs = age_s < FRESH_S
+    typer.echo(as_json(report, age_s) if json else as_text(report, age_s))
+    if not runs:
+        raise typer.Exit(1)
+
+
+@app.callback(invoke_without_command=True)
 def run(
+    context: typer.Context,
     *,
-    edge: Annotated[str, typer.Option(help="Which edge of the plant this is.")],
-    data: Annotated[Path, typer.Option(help="Data directory; the outbox lies in it.")],
+    edge: Annotated[str, typer.Option(help="Which edge of the plant this is.")] = "",
+    data: Annotated[Path | None, typer.Option(help="Data directory; the outbox lies in it.")] = None,
     plant: PlantFile = "demo",
     plant_broker: Annotated[
         str, typer.Option(help="Where the sensors publish: host, host:port or mqtt://user:password@host:port")
@@ -55,6 +79,10 @@ def run(
     ),
 ) -> None:
     """运行边缘代理：读取、归一、暂存、上送。 Run an edge agent: read, normalize, keep, send."""
+    if context.invoked_subcommand:
+        return
+    if not edge or data is None:
+        wrong_use("edge: --edge NAME and --data DIR are needed (or: hazgate edge status --data DIR)")
     described = read_plant(plant)
     try:
         settings = EdgeSettings(

@@ -105,8 +105,8 @@ async def test_after_a_long_outage_live_data_goes_first_and_the_backlog_behind_i
             await eventually_async(lambda: health.plant_connected and gateway.connected.is_set())
             old = [_level(sensors, number) for number in range(300)]
             await eventually_async(lambda: health.made == 300)
-            outage = health.outbox
-            await eventually_async(lambda: SystemClock().wall_ms() - outage.live.oldest_ms > 500)
+            outage, made_ms = health.outbox, SystemClock().wall_ms()
+            await eventually_async(lambda: SystemClock().wall_ms() - made_ms > 600)
             gateway.answering = True
             await eventually_async(lambda: health.outbox.backlog is not None)
             new = [_level(sensors, number) for number in range(300, 400)]
@@ -120,18 +120,22 @@ async def test_after_a_long_outage_live_data_goes_first_and_the_backlog_behind_i
 
 
 async def test_an_edge_that_starts_with_old_frames_sends_them_as_backlog(broker: Broker, tmp_path: Path) -> None:
-    settings = edge_settings(tmp_path, broker, broker, live_window_s=0.3)
+    settings = edge_settings(tmp_path, broker, broker, live_window_s=0.3, frame_max_samples=10)
     with Sensors(broker) as sensors:
         async with running_edge(settings, PLANT) as health:
             await eventually_async(lambda: health.plant_connected)
             old = [_level(sensors, number) for number in range(50)]
             await eventually_async(lambda: health.made == 50)
-        await eventually_async(lambda: SystemClock().wall_ms() - health.outbox.live.oldest_ms > 300)
+        made_ms = SystemClock().wall_ms()
+        await eventually_async(lambda: SystemClock().wall_ms() - made_ms > 400)
         with FakeGateway(broker, "mini", "edge-a") as gateway:
             async with running_edge(settings, PLANT):
                 new = [_level(sensors, number) for number in range(50, 60)]
                 await _agreed(gateway, [*old, *new])
-                assert [value for frame in gateway.backlog for value in frame.values] == [value for *_, value in old]
+                backlog = [value for frame in gateway.backlog for value in frame.values]
+                found_out_who_is_there, rest = old[:10], old[10:]
+                assert backlog[:40] == [value for *_, value in rest]
+                assert found_out_who_is_there[0] in gateway.samples
 
 
 @pytest.mark.parametrize("kind", BROKERS)

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from config.clock import SystemClock
@@ -47,6 +48,7 @@ class Bench:
             settings=settings,
             clock=SystemClock(),
             health=self.health,
+            notice=lambda samples: np.zeros(len(samples), np.bool_),
             stored=self._count,
         )
 

@@ -10,10 +10,11 @@ import pytest
 
 from alerting.batch import Change, Transitions
 from alerting.retrospect import Alarms
+from config.contract.alarms import alarm_id
 from config.contract.quality import Quality, Reason, pack
 from config.plant.load import read_plant
 from config.plant.model import CONDITIONS, Condition, Plant, Tier, Unacknowledged
-from gateway.alarms import AlarmBook, Decided, alarm_id
+from gateway.alarms import AlarmBook, Decided
 from tests.support.plants import mini_plant, plant_text
 from tests.support.rows import alarm_row
 

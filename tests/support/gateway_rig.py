@@ -15,12 +15,12 @@ from sqlalchemy import select
 from alerting.batch import Change, Disposition
 from alerting.engine import Engine
 from alerting.rules import compile_rules
+from config.contract.alarms import alarm_id
 from config.contract.frame import Frame, encode_frame
 from config.contract.messages import Kept, decode
 from config.contract.topics import Kind, edge_topic
 from config.plant.model import CONDITIONS, Plant
 from config.settings import GatewaySettings
-from gateway.alarms import alarm_id
 from gateway.commands import Inbox
 from gateway.errors import RecordsError
 from gateway.history.duckdb_store import HistoryStore

@@ -147,6 +147,55 @@ async def test_edges_say_how_they_do(world: World, client: httpx.AsyncClient) ->
     assert (second["edge"], second["online"], second["report"]) == ("edge-b", None, None)
 
 
+class TestLocalAlarms:
+    row: ClassVar = {
+        "edge": "edge-a", "alarm_id": "0" * 16, "tag": "T-1.TEMP", "condition": "H", "tier": 3, "state": "cleared",
+        "onset_ms": T0, "raised_ms": T0, "cleared_ms": T0 + 5_000, "value": 41.0, "limit": 40.0, "cut": True,
+        "received_ms": T0 + 60_000,
+    }  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("onset_ms", "cleared_ms", "condition", "matched"),
+        [
+            (T0, T0 + 5_000, "H", True),
+            (T0 + 5_000, None, "H", True),
+            (T0 - 9_000, T0, "H", True),
+            (T0 + 5_001, None, "H", False),
+            (T0 - 9_000, T0 - 1, "H", False),
+            (T0, T0 + 5_000, "BAD_PV", False),
+        ],
+    )
+    async def test_it_is_matched_by_an_alarm_of_the_gateway_at_that_time(
+        self,
+        world: World,
+        client: httpx.AsyncClient,
+        onset_ms: int,
+        cleared_ms: int | None,
+        condition: str,
+        matched: bool,  # noqa: FBT001 - of the table above
+    ) -> None:
+        world.put("local_alarm", self.row)
+        row = world.raise_alarm("1" * 16, "T-1.TEMP", condition=condition, onset_ms=onset_ms)
+        if cleared_ms is not None:
+            world.clear_alarm(row, cleared_ms)
+        (item,) = (await client.get("/api/v1/edges/edge-a/local-alarms")).json()["items"]
+        assert (item["matched"], item["cut"], item["cleared_ms"]) == (matched, True, T0 + 5_000)
+
+    async def test_pages_of_one_edge_the_newest_first(self, world: World, client: httpx.AsyncClient) -> None:
+        for number in range(5):
+            world.put("local_alarm", {**self.row, "alarm_id": f"{number:016x}", "raised_ms": T0 + number // 2})
+        world.put("local_alarm", {**self.row, "edge": "edge-b"})
+        seen: list[str] = []
+        query: dict[str, str | int] = {"limit": 2}
+        while True:
+            page = (await client.get("/api/v1/edges/edge-a/local-alarms", params=query)).json()
+            seen += [item["alarm_id"] for item in page["items"]]
+            if page["next_cursor"] is None:
+                break
+            query["cursor"] = page["next_cursor"]
+        assert seen == [f"{number:016x}" for number in (4, 3, 2, 1, 0)]
+
+
 class TestDeadLetters:
     row: ClassVar = {
         "reason": "not_json", "site": "mini", "edge": "edge-a", "topic": "hazard/v1/mini/edge-a/telemetry",

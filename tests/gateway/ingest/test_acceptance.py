@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from config.contract.alarms import LocalAlarm
 from config.contract.frame import encode_frame
 from config.contract.messages import EdgeStatus, Refusal, encode
 from config.contract.quality import Quality, Reason, pack
@@ -373,16 +375,10 @@ def test_the_frames_and_samples_of_any_input_add_up(polls: list[list[tuple[str, 
         marks.update(intake.marks)
         for edge, counts in intake.counts.items():
             totals.setdefault(edge, Counter()).update(counts)
-        accepted.update(PLANT.tags[TAGS[row]].edge for row in intake.batch.tag.tolist())
-        assert (
-            len(
-                {
-                    len(column)
-                    for column in (intake.batch.tag, intake.batch.time_ms, intake.batch.value, intake.batch.quality)
-                }
-            )
-            == 1
-        )
+        for batch in (intake.batch, intake.backlog):
+            accepted.update(PLANT.tags[TAGS[row]].edge for row in batch.tag.tolist())
+            columns = (batch.tag, batch.time_ms, batch.value, batch.quality)
+            assert len({len(column) for column in columns}) == 1
         assert set(intake.marks) <= set(intake.announce)
     for edge, total in totals.items():
         assert total[Count.FRAMES_RECEIVED] == (
@@ -396,3 +392,46 @@ def test_the_frames_and_samples_of_any_input_add_up(polls: list[list[tuple[str, 
         assert sum(one.missing_frames for one in of_edge) == total[Count.FRAMES_MISSING]
         assert sum(one.shed_samples for one in of_edge) == total[Count.SAMPLES_SHED]
         assert all(one.upto == one.frames + one.missing_frames for one in of_edge)
+
+
+LOCAL = LocalAlarm(
+    alarm_id="0" * 16, tag="T-1.TEMP", condition="H", tier=3, state="active", onset_ms=1, raised_ms=2, cleared_ms=None,
+    value=41.0, limit=40.0, unit="degC", cut=True, text_zh="", text_en="",
+)  # fmt: skip
+
+
+def local(alarm: LocalAlarm) -> Message:
+    return message(encode(alarm), edge_topic("mini", "edge-a", Kind.ALARMS))
+
+
+def test_local_alarms_are_taken_in_the_latest_state_of_each() -> None:
+    over = msgspec.structs.replace(LOCAL, state="cleared", cleared_ms=9)
+    other = msgspec.structs.replace(LOCAL, alarm_id="1" * 16)
+    intake = taken(local(LOCAL), local(other), local(over))
+    assert intake.local_alarms == {"0" * 16: ("edge-a", over), "1" * 16: ("edge-a", other)}
+    assert not intake.dead_letters
+
+
+@pytest.mark.parametrize(
+    ("alarm", "reason"),
+    [
+        (msgspec.structs.replace(LOCAL, tag="NO.SUCH"), "unknown_tag"),
+        (msgspec.structs.replace(LOCAL, tag="PLAIN.PRESS"), "foreign_tag"),
+        (msgspec.structs.replace(LOCAL, alarm_id="../../x"), "bad_shape"),
+        (msgspec.structs.replace(LOCAL, tier=9), "bad_shape"),
+    ],
+)
+def test_a_local_alarm_that_cannot_be_is_set_aside(alarm: LocalAlarm, reason: str) -> None:
+    intake = taken(local(alarm))
+    assert not intake.local_alarms
+    assert [letter.reason for letter in intake.dead_letters] == [reason]
+
+
+def test_backlog_and_live_samples_go_apart_and_share_nothing_but_the_account() -> None:
+    old = encode_frame(msgspec.structs.replace(frame(1, ("T-1.TEMP", 1_000, 20.0)), epoch=OTHER_EPOCH))
+    new = frame(1, ("T-1.TEMP", 9_000, 21.0), ("T-1.TEMP", 9_500, 22.0))
+    intake = taken(message(old, edge_topic("mini", "edge-a", Kind.BACKLOG)), telemetry(new))
+    assert intake.backlog.value.tolist() == [20.0]
+    assert intake.batch.value.tolist() == [21.0, 22.0]
+    assert {epoch: mark.upto for (_, epoch), mark in intake.marks.items()} == {OTHER_EPOCH: 1, EPOCH: 1}
+    assert counted(intake)[Count.SAMPLES_RECEIVED] == 3

@@ -16,7 +16,7 @@ from config.contract.quality import REASON_NAMES, Quality, Reason, pack
 from config.contract.topics import Kind, edge_topic, point_topic
 from config.errors import FrameError
 from gateway.ingest import decode
-from gateway.ingest.decode import NO_EDGE, Decoder, FrameIn, PointIn, Refused, StatusIn
+from gateway.ingest.decode import NO_EDGE, Decoder, FrameIn, Item, PointIn, Refused, StatusIn
 from gateway.ingest.transport import Message
 from gateway.tags import Rows
 from tests.support.frames import EPOCH, broken_payloads, frame, frame_json, message, payloads, telemetry
@@ -33,7 +33,7 @@ def fresh() -> Decoder:
     return Decoder("mini", ROWS)
 
 
-def read(payload: bytes, topic: str = "") -> FrameIn | PointIn | StatusIn | Refused:
+def read(payload: bytes, topic: str = "") -> Item:
     (item,) = fresh().read([message(payload, topic)])
     return item
 
@@ -50,7 +50,7 @@ def point(payload: bytes) -> PointIn:
     return item
 
 
-def assert_same(item: FrameIn | PointIn | StatusIn | Refused, expected: Frame) -> None:
+def assert_same(item: Item, expected: Frame) -> None:
     assert isinstance(item, FrameIn)
     assert (item.epoch, item.seq, item.oldest, item.shed_samples) == (
         expected.epoch, expected.seq, expected.oldest, expected.shed_samples,
@@ -162,7 +162,7 @@ def test_the_same_columns_are_looked_up_for_each_edge() -> None:
         ("hazard/v2/mini/edge-a/telemetry", "bad_topic", NO_EDGE),
         ("", "bad_topic", NO_EDGE),
         ("hazard/v1/mini/edge-a/kept", "unexpected_kind", "edge-a"),
-        ("hazard/v1/mini/edge-a/alarms", "unexpected_kind", "edge-a"),
+        ("hazard/v1/mini/edge-a/alarms", "bad_shape", "edge-a"),
         ("hazard/v1/mini/edge-a/points/T-1.TEMP", "unexpected_kind", "edge-a"),
         ("hazard/v1/mini/edge-b/points/NOBODY", "unknown_tag", "edge-b"),
         ("hazard/v1/mini/edge-b/points/T-1.TEMP", "foreign_tag", "edge-b"),

@@ -30,7 +30,7 @@ from tests.support.waiting import eventually
 
 TOPIC = "hazard/v1/mini/edge-a/telemetry"
 CONNACK = b"\x20\x03\x00\x00\x00"
-SUBACK = b"\x90\x07\x00\x01\x00\x01\x01\x01\x01"
+SUBACK = b"\x90\x08\x00\x01\x00\x01\x01\x01\x01\x01"
 """MQTT 5, to the first SUBSCRIBE with four filters."""
 
 
@@ -294,7 +294,7 @@ def test_a_server_that_never_answers_is_given_up() -> None:
 
 
 def test_a_refused_subscription_is_said_and_tried_again() -> None:
-    refusing = SUBACK[:-3] + b"\x87\x01\x01"
+    refusing = SUBACK[:-4] + b"\x87\x01\x01\x01"
     with (
         scripted_broker([CONNACK, refusing]) as port,
         capture_logs() as logs,

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event, select, text
 
+from config.contract.alarms import LocalAlarm
 from config.contract.messages import EdgeStatus, decode
 from gateway.errors import RecordsBusyError, RecordsError
 from gateway.ingest.acceptance import DeadLetter, Mark, take_in
@@ -38,6 +40,12 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     opened.dispose()
 
 
+LOCAL = LocalAlarm(
+    alarm_id="0" * 16, tag="T-1.TEMP", condition="H", tier=3, state="active", onset_ms=1, raised_ms=2, cleared_ms=None,
+    value=41.0, limit=40.0, unit="degC", cut=True, text_zh="", text_en="",
+)  # fmt: skip
+
+
 @pytest.fixture
 def records(engine: Engine) -> Records:
     return Records(engine)
@@ -56,6 +64,7 @@ def everything(**changes: Any) -> Commit:  # noqa: ANN401 - fields of Commit
         "counts": {"edge-a": Counter({Count.FRAMES_KEPT: 1, Count.SAMPLES_STORED: 2})},
         "dead_letters": (LETTER,),
         "statuses": {"edge-a": EdgeStatus(online=True, at_ms=7, epoch="e1")},
+        "local_alarms": (("edge-a", LOCAL),),
         "received_ms": 100,
         "alarms": (alarm_row(),),
         "events": (event_row(),),
@@ -65,6 +74,14 @@ def everything(**changes: Any) -> Commit:  # noqa: ANN401 - fields of Commit
         **changes,
     }
     return Commit(**fields)
+
+
+def test_a_local_alarm_is_kept_in_its_latest_state(records: Records, engine: Engine) -> None:
+    records.commit(everything())
+    over = msgspec.structs.replace(LOCAL, state="cleared", cleared_ms=9)
+    records.commit(Commit(local_alarms=(("edge-a", over), ("edge-b", LOCAL)), received_ms=200))
+    kept = {row["edge"]: (row["state"], row["cleared_ms"], row["received_ms"]) for row in rows(engine, "local_alarm")}
+    assert kept == {"edge-a": ("cleared", 9, 200), "edge-b": ("active", None, 200)}
 
 
 def test_a_new_database_is_empty(records: Records) -> None:
