@@ -52,6 +52,8 @@ class GatewaySettings(_Settings):
     delayed_after_ms: Annotated[int, Field(ge=0)] = 10_000
     """An alarm whose deciding sample took longer than this to arrive is marked `delayed`."""
     snapshot_every_s: Annotated[float, Field(gt=0)] = 10.0
+    reserve_bytes: Annotated[int, Field(ge=65_536)] = 64 * 1024**2
+    """Disk space set aside, from which the alarm is written that there is no other left."""
 
 
 class EdgeSettings(_Settings):

@@ -14,12 +14,12 @@ from itertools import count
 from pathlib import Path
 
 from config.contract.frame import Frame, encode_frame
+from config.reserve import Reserve
 from edge.epochs import EpochState, OutboxState
 from edge.errors import OutboxError
 from edge.outbox_file import new_epoch_name, oldest_of, open_file, tidy, transaction, translated
 from edge.reading import Sample
 from edge.remembered import Remembered
-from edge.reserve import Reserve
 
 __all__ = ["FRAME_OVERHEAD_BYTES", "Batch", "Outbox", "StoredFrame"]
 

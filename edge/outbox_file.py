@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from config.reserve import Reserve
 from edge.epochs import EpochState, OutboxState
 from edge.errors import OutboxDamagedError, OutboxError
-from edge.reserve import Reserve
 
 __all__ = ["VACUUM_PAGES", "load", "new_epoch_name", "oldest_of", "open_file", "tidy", "transaction", "translated"]
 

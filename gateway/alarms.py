@@ -10,15 +10,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from alerting.batch import Change, Transitions
 from alerting.retrospect import Alarms
 from config.contract.alarms import alarm_id
-from config.plant.model import CONDITIONS, Condition, ConditionRule, Plant, Tag
+from config.plant.model import CONDITIONS, Condition, Plant, Tag
+from gateway.alarm_rows import Seen, When, is_delayed, measures, number_or_none
 from gateway.commands import Acknowledge
 from gateway.errors import ConflictError
 from gateway.escalation import Ladder
+from gateway.system import Trouble, edge_of, rule_of
 
 __all__ = ["AlarmBook", "Decided"]
 
@@ -91,9 +91,9 @@ class AlarmBook:
         for at in range(len(transitions.tag)):
             tag = self._names[int(transitions.tag[at])]
             condition = CONDITIONS[int(transitions.condition[at])]
-            when = _When(int(transitions.time_ms[at]), received_ms, decided_ms, position)
-            value = _number(float(transitions.value[at]))
-            seen = _Seen(value, int(transitions.quality[at]), *_measures(transitions, at))
+            when = When(int(transitions.time_ms[at]), received_ms, decided_ms, position)
+            value = number_or_none(float(transitions.value[at]))
+            seen = Seen(value, int(transitions.quality[at]), *measures(transitions, at))
             if transitions.change[at] == Change.RAISED:
                 self._raise(decided, tag, condition, int(transitions.onset_ms[at]), when, seen)
             else:
@@ -114,8 +114,8 @@ class AlarmBook:
             row.update(
                 tier=rise.tier, rise=rise.reason, alarmed_ms=rise.at_ms, acknowledged_ms=None, acknowledged_by=None
             )
-            when = _When(rise.at_ms, now_ms, decided_ms, position)
-            self._record(decided, row, "tier_raised", when, _Seen.of(row), rise.reason)
+            when = When(rise.at_ms, now_ms, decided_ms, position)
+            self._record(decided, row, "tier_raised", when, Seen.of(row), rise.reason)
         return decided
 
     def find(self, alarm_id: str) -> Mapping[str, Any] | None:
@@ -145,8 +145,8 @@ class AlarmBook:
         if row["state"] == "latched":
             self._ended[key] = self._latched.pop(key)
             row["state"] = "cleared"
-        when = _When(now_ms, now_ms, now_ms, position)
-        self._record(decided, row, "acknowledged", when, _Seen.of(row), {"by": command.by, "comment": command.comment})
+        when = When(now_ms, now_ms, now_ms, position)
+        self._record(decided, row, "acknowledged", when, Seen.of(row), {"by": command.by, "comment": command.comment})
         return decided
 
     def _all(self) -> Iterable[tuple[tuple[str, Condition], dict[str, Any]]]:
@@ -161,12 +161,32 @@ class AlarmBook:
             position: The log row that this belongs to.
         """
         decided = Decided()
-        when = _When(now_ms, now_ms, now_ms, position)
-        for tag, condition in [key for key in self._open if active.get(key) != self._open[key]["onset_ms"]]:
-            self._clear(decided, tag, condition, when, _Seen(None, int(self._open[tag, condition]["quality"])))
+        when = When(now_ms, now_ms, now_ms, position)
+        gone = [key for key, row in self._open.items() if active.get(key) != row["onset_ms"]]
+        for tag, condition in (key for key in gone if key[1] is not Condition.SYSTEM):
+            self._clear(decided, tag, condition, when, Seen(None, int(self._open[tag, condition]["quality"])))
         for (tag, condition), onset_ms in active.items():
             if (tag, condition) not in self._open:
-                self._raise(decided, tag, condition, onset_ms, when, _Seen(None, 0))
+                self._raise(decided, tag, condition, onset_ms, when, Seen(None, 0))
+        return decided
+
+    def report(self, troubles: Mapping[str, Trouble], now_ms: int, position: int) -> Decided:
+        """Raise an alarm for every trouble of the system that has none, and clear those whose trouble is over.
+
+        Args:
+            troubles: What is wrong now, by the name under which it is alarmed.
+            now_ms: Gateway clock.
+            position: The last log row.
+        """
+        decided = Decided()
+        when = When(now_ms, now_ms, now_ms, position)
+        known = {tag for tag, condition in self._open if condition is Condition.SYSTEM}
+        for name in known - troubles.keys():
+            self._clear(decided, name, Condition.SYSTEM, when, Seen(None, 0))
+        for name, trouble in troubles.items():
+            if name not in known:
+                self._rules[name, Condition.SYSTEM] = rule_of(trouble)
+                self._raise(decided, name, Condition.SYSTEM, trouble.since_ms, when, Seen(None, 0))
         return decided
 
     def recall(self, tag: str, missed: Alarms, received_ms: int, decided_ms: int, position: int) -> Decided:
@@ -182,8 +202,8 @@ class AlarmBook:
         decided = Decided()
         for at in range(len(missed)):
             condition = CONDITIONS[int(missed.condition[at])]
-            when = _When(int(missed.raised_ms[at]), received_ms, decided_ms, position)
-            seen = _Seen(_number(float(missed.value[at])), int(missed.quality[at]), *_measures(missed, at))
+            when = When(int(missed.raised_ms[at]), received_ms, decided_ms, position)
+            seen = Seen(number_or_none(float(missed.value[at])), int(missed.quality[at]), *measures(missed, at))
             row = self._row(tag, condition, int(missed.onset_ms[at]), when, seen)
             row |= {
                 "state": "cleared",
@@ -194,7 +214,7 @@ class AlarmBook:
             self._record(decided, row, "retrospective", when, seen)
         return decided
 
-    def _raise(self, decided: Decided, tag: str, condition: Condition, onset_ms: int, when: _When, seen: _Seen) -> None:
+    def _raise(self, decided: Decided, tag: str, condition: Condition, onset_ms: int, when: When, seen: Seen) -> None:
         row = self._row(tag, condition, onset_ms, when, seen)
         self._supersede(decided, (tag, condition), row["alarm_id"], when)
         earlier = self._open.get((tag, condition)) or self._ended.get((tag, condition))
@@ -203,29 +223,29 @@ class AlarmBook:
         self._open[tag, condition] = row
         self._record(decided, row, "raised", when, seen)
 
-    def _row(self, tag: str, condition: Condition, onset_ms: int, when: _When, seen: _Seen) -> dict[str, Any]:
+    def _row(self, tag: str, condition: Condition, onset_ms: int, when: When, seen: Seen) -> dict[str, Any]:
         """Return the row of an alarm that has just been raised, before its first event."""
-        rule, described = self._rules[tag, condition], self._tags[tag]
+        rule, described = self._rules[tag, condition], self._tags.get(tag)
         return {
             "alarm_id": alarm_id(tag, condition, onset_ms),
             "tag": tag,
             "condition": condition.value,
             "tier": int(rule.tier),
             "state": "active",
-            "hazard_unit": described.hazard_unit,
-            "vessel": described.vessel,
-            "vehicle": described.vehicle,
-            "edge": described.edge,
+            "hazard_unit": described.hazard_unit if described else "",
+            "vessel": described.vessel if described else "",
+            "vehicle": described.vehicle if described else "",
+            "edge": described.edge if described else edge_of(tag),
             "onset_ms": onset_ms,
             "raised_ms": when.at_ms,
             "cleared_ms": None,
             "received_ms": when.received_ms,
             "decided_ms": when.decided_ms,
-            "limit": _number(rule.limit),
+            "limit": number_or_none(rule.limit),
             "deadband": rule.deadband,
             "on_delay_ms": rule.on_delay_ms,
             "basis": rule.basis,
-            "delayed": _is_delayed(condition, rule, when, self._delayed_after_ms),
+            "delayed": is_delayed(condition, rule, when, self._delayed_after_ms),
             "retrospective": False,
             "version": 0,
             "base_tier": int(rule.tier),
@@ -237,7 +257,7 @@ class AlarmBook:
             **seen.columns(),
         }
 
-    def _supersede(self, decided: Decided, key: tuple[str, Condition], name: str, when: _When) -> None:
+    def _supersede(self, decided: Decided, key: tuple[str, Condition], name: str, when: When) -> None:
         """End a latched alarm in favour of the one that is raised now; with the same name it is the same alarm."""
         latched = self._latched.pop(key, None)
         if latched is None:
@@ -245,9 +265,9 @@ class AlarmBook:
         self._ended[key] = latched
         if latched["alarm_id"] != name:
             latched["state"] = "cleared"
-            self._record(decided, latched, "superseded", when, _Seen.of(latched), {"by": name})
+            self._record(decided, latched, "superseded", when, Seen.of(latched), {"by": name})
 
-    def _clear(self, decided: Decided, tag: str, condition: Condition, when: _When, seen: _Seen) -> None:
+    def _clear(self, decided: Decided, tag: str, condition: Condition, when: When, seen: Seen) -> None:
         row = self._open.pop((tag, condition))
         latches = row["latch"] and row["acknowledged_ms"] is None
         row = {**row, "state": "latched" if latches else "cleared", "cleared_ms": when.at_ms}
@@ -259,8 +279,8 @@ class AlarmBook:
         decided: Decided,
         row: dict[str, Any],
         kind: str,
-        when: _When,
-        seen: _Seen,
+        when: When,
+        seen: Seen,
         detail: Mapping[str, Any] | None = None,
     ) -> None:
         self._event_id += 1
@@ -283,57 +303,3 @@ class AlarmBook:
                 **seen.columns(),
             }
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What decided: the deciding sample, and what the engine measured."""
-
-    value: float | None
-    quality: int
-    measure: float | None = None
-    measure_low: float | None = None
-    measure_high: float | None = None
-
-    @classmethod
-    def of(cls, row: Mapping[str, Any]) -> _Seen:
-        """Return what raised an alarm, for events that no sample decided."""
-        return cls(row["value"], row["quality"], row["measure"], row["measure_low"], row["measure_high"])
-
-    def columns(self) -> dict[str, Any]:
-        """Return it as columns of the records."""
-        return {
-            "value": self.value,
-            "quality": self.quality,
-            "measure": self.measure,
-            "measure_low": self.measure_low,
-            "measure_high": self.measure_high,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class _When:
-    """The clocks of one transition."""
-
-    at_ms: int
-    received_ms: int
-    decided_ms: int
-    position: int
-
-
-def _is_delayed(condition: Condition, rule: ConditionRule, when: _When, after_ms: int) -> bool:
-    if condition is Condition.STALE:
-        return False
-    return when.received_ms - when.at_ms > after_ms + rule.on_delay_ms
-
-
-def _number(value: float) -> float | None:
-    """SQL has no NaN."""
-    return value if np.isfinite(value) else None
-
-
-def _measures(found: Transitions | Alarms, at: int) -> tuple[float | None, float | None, float | None]:
-    """Return what the engine measured where it decided, with its interval; None where there is none."""
-    measured = (found.measure[at], found.low[at], found.high[at])
-    measure, low, high = (_number(float(one)) for one in measured)
-    return measure, low, high

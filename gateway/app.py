@@ -14,6 +14,7 @@ import structlog
 from config.clock import Clock
 from config.contract.topics import subscriptions
 from config.plant.model import Plant
+from config.reserve import Reserve
 from config.settings import GatewaySettings
 from gateway.api.app import create_api
 from gateway.api.server import ApiServer
@@ -94,6 +95,7 @@ async def run_gateway(
             board=board,
             hub=hub,
             inbox=inbox,
+            reserve=Reserve(settings.data_dir / "records.reserve", settings.reserve_bytes),
             history_position=following.position,
             wake_history=following.wake,
         )

@@ -3,6 +3,7 @@
 GatewayError
  +-- RecordsError        the records database cannot be used
  |    +-- RecordsBusyError    not now; trying again may help
+ |    +-- RecordsFullError    its disk is full
  +-- HistoryError        the history store cannot be used
  +-- BrokerError         the embedded broker did not start or stopped
  +-- NotFoundError            what was asked for does not exist
@@ -23,6 +24,7 @@ __all__ = [
     "OverloadError",
     "RecordsBusyError",
     "RecordsError",
+    "RecordsFullError",
 ]
 
 
@@ -36,6 +38,10 @@ class RecordsError(GatewayError):
 
 class RecordsBusyError(RecordsError):
     """The records database is locked; trying again may help."""
+
+
+class RecordsFullError(RecordsError):
+    """The disk of the records database is full; somebody has to make room."""
 
 
 class HistoryError(GatewayError):

@@ -9,6 +9,7 @@ from config.contract.quality import Reason, reason_of, severity_of
 from config.plant.model import LIMIT_KINDS, Condition, LimitKind, Plant, Tag, Text, Tier
 from config.units import Quantity
 from gateway.display import DisplayUnit, number_text, unit_of
+from gateway.system import edge_of, fault_of
 
 __all__ = [
     "CONDITION_NAMES",
@@ -43,6 +44,7 @@ CONDITION_NAMES: Mapping[Condition, Text] = {
     Condition.FORECAST: Text("趋势将越限", "LIMIT AHEAD"),
     Condition.DEV: Text("偏差报警", "DEVIATION"),
     Condition.FLATLINE: Text("数值不变", "FLAT LINE"),
+    Condition.SYSTEM: Text("系统故障", "SYSTEM"),
 }
 
 STATE_NAMES: Mapping[str, Text] = {
@@ -109,7 +111,13 @@ def message(row: Mapping[str, Any], plant: Plant, lang: Lang) -> str:
     tag = plant.tags.get(row["tag"])
     place = row["tag"] if tag is None else in_words(tag.description, lang)
     what = in_words(CONDITION_NAMES[condition], lang)
-    parts = [place, what, _how_much(row, condition, tag, plant, lang)]
+    how_much = _how_much(row, condition, tag, plant, lang)
+    if fault := fault_of(row["tag"]):
+        edge = plant.edges.get(edge_of(row["tag"]))
+        place = in_words(fault.text if edge is None else edge.name, lang)
+        what = in_words(CONDITION_NAMES[condition] if edge is None else fault.text, lang)
+        how_much = f"({row['basis']})" if row["basis"] else ""
+    parts = [place, what, how_much]
     if row["state"] != "active":
         parts.append(in_words(STATE_NAMES[row["state"]], lang))
     if row["delayed"]:

@@ -8,31 +8,28 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import structlog
-from numpy.typing import NDArray
 
-from alerting.batch import Batch, Disposition, Transitions
+from alerting.batch import Disposition, Transitions
 from alerting.engine import Engine
 from alerting.quality import assess
 from alerting.rules import Rules
 from config.clock import Clock
-from config.contract.quality import Quality
 from config.plant.model import Plant
+from config.reserve import Reserve
 from config.settings import GatewaySettings
 from gateway.alarms import AlarmBook, Decided
 from gateway.commands import Inbox
-from gateway.errors import OverloadError, RecordsBusyError, RecordsError
+from gateway.errors import OverloadError, RecordsBusyError, RecordsError, RecordsFullError
 from gateway.ingest.acceptance import Intake, Mark, take_in
 from gateway.ingest.decode import Decoder
 from gateway.ingest.transport import Message, Transport
 from gateway.late_lane import FOLLOWER as LATE_LANE
 from gateway.late_lane import LateLane
-from gateway.ledger import Count
 from gateway.live import AlarmNotice, Board, Hub, Values
 from gateway.orders import carry_out
 from gateway.outlet import FOLLOWER, Outlet
@@ -40,13 +37,15 @@ from gateway.pace import Pace
 from gateway.records.log import Kind, LogRow, encode_samples
 from gateway.records.writer import Commit, Records
 from gateway.resume import Resumed, resume
+from gateway.system import Watch
 from gateway.tags import Rows
+from gateway.tally import Tally
 
 __all__ = ["Pipeline"]
 
 _TICK_MS = 1_000
-_SKEW_MS = 2_000
-"""A source clock this far ahead of ours is shown per edge."""
+_JUMP_MS = 2_000
+"""More than a clock is slewed between two ticks."""
 _TRIM_PER_ROW = 3
 """Rows trimmed for each one written: faster than the log grows."""
 _BUSY_TRIES = 20
@@ -68,8 +67,8 @@ class _Work:
     outlet: Outlet
     marks: dict[tuple[str, str], Mark]
     position: int
-    edge_of_row: NDArray[np.int32]
-    edges: tuple[str, ...]
+    tally: Tally
+    watch: Watch
 
 
 class Pipeline:
@@ -85,6 +84,7 @@ class Pipeline:
         board: Where the state of the moment is shown.
         hub: Where alarm notices go.
         inbox: What people ask for.
+        reserve: Disk space, given up when there is no other.
         history_position: Log position that history has taken; rows beyond it are not trimmed.
         wake_history: Called after every commit.
     """
@@ -101,6 +101,7 @@ class Pipeline:
         board: Board,
         hub: Hub,
         inbox: Inbox,
+        reserve: Reserve,
         history_position: Callable[[], int],
         wake_history: Callable[[], None],
     ) -> None:
@@ -114,6 +115,11 @@ class Pipeline:
         self._board = board
         self._hub = hub
         self._inbox = inbox
+        self._reserve = reserve
+        self._full = ""
+        """Why nothing is taken in: what the database said when its disk was full."""
+        self._offset_ms = 0.0
+        """Of the wall clock to the monotonic one, when it was last looked at."""
         self._history_position = history_position
         self._wake_history = wake_history
         self._pace = Pace(clock)
@@ -135,6 +141,9 @@ class Pipeline:
                 self._turn(work, stop)
             except RecordsError as error:
                 log.error("records_failed", error=str(error))
+                if isinstance(error, RecordsFullError):
+                    self._full = str(error)
+                    self._reserve.give_up()
                 self._inbox.fail_taken(error)
                 self._transport.drop()
                 work = self._recover(stop)
@@ -149,9 +158,13 @@ class Pipeline:
     def _turn(self, work: _Work, stop: threading.Event) -> None:
         wait_s = max(0.0, self._tick_at_s - self._clock.monotonic_s())
         messages = self._transport.poll(wait_s)
+        if self._full:
+            messages = ()  # not acknowledged, not confirmed: everything comes again when there is room
         received_ms = self._clock.wall_ms()
         intake = take_in(work.decoder.read(messages), work.marks, received_ms)
         commit = self._open_commit(intake)
+        for edge, status in intake.statuses.items():
+            work.watch.hear(edge, status, received_ms)
         decided = Decided()
         if len(intake.batch.tag):
             self._evaluate(work, intake, commit, decided)
@@ -188,7 +201,7 @@ class Pipeline:
         received_ms = intake.received_ms
         batch = replace(intake.batch, quality=assess(work.rules, intake.batch, received_ms))
         evaluation = work.engine.evaluate(batch, received_ms)
-        self._count(work, batch, evaluation.disposition, received_ms, intake.counts)
+        work.tally.add(batch, evaluation.disposition, received_ms, intake.counts)
         work.position += 1
         payload = encode_samples(batch, evaluation.disposition)
         commit.log.append(LogRow(work.position, Kind.SAMPLES, received_ms, len(batch.tag), payload))
@@ -199,7 +212,7 @@ class Pipeline:
         received_ms = intake.received_ms
         batch = replace(intake.backlog, quality=assess(work.rules, intake.backlog, received_ms))
         disposition = np.full(len(batch.tag), Disposition.LATE, np.uint8)
-        self._count(work, batch, disposition, received_ms, intake.counts)
+        work.tally.add(batch, disposition, received_ms, intake.counts)
         work.position += 1
         payload = encode_samples(batch, disposition)
         commit.log.append(LogRow(work.position, Kind.BACKLOG, received_ms, len(batch.tag), payload))
@@ -210,9 +223,11 @@ class Pipeline:
         commit.log.append(LogRow(work.position, Kind.TICK, now_ms))
         self._decide(work, transitions, decided, now_ms, ticking=True)
         self._recall(work, decided)
+        self._look_after(work, now_ms)
+        _extend(decided, work.book.report(work.watch.troubles(now_ms), now_ms, work.position))
         now_s = self._clock.monotonic_s()
         self._tick_at_s = max(self._tick_at_s + _TICK_MS / 1000, now_s)
-        if now_s >= self._snapshot_at_s:
+        if now_s >= self._snapshot_at_s and not self._full:
             commit.snapshot = (work.position, work.engine.snapshot())
             self._snapshot_at_s = now_s + self._settings.snapshot_every_s
             self._replayable_from = work.position
@@ -220,6 +235,30 @@ class Pipeline:
         if work.outlet.position != self._outlet_written:
             commit.followers |= {FOLLOWER: work.outlet.position}
             self._outlet_written = work.outlet.position
+
+    def _look_after(self, work: _Work, now_ms: int) -> None:
+        """Note what is wrong with the gateway itself, and whether there is room again."""
+        if self._full and self._held():
+            log.warning("records_have_room_again")
+            self._full = ""
+            self._transport.drop()  # so that everything that was not taken in is delivered again
+        health = self._board.health
+        work.watch.see("RECORDS_FULL", now_ms, wrong=bool(self._full), detail=self._full)
+        work.watch.see("HISTORY_BEHIND", now_ms, wrong=not health.history_ok, detail=health.history_error)
+        offset_ms = now_ms - self._clock.monotonic_s() * 1000
+        jumped_ms = offset_ms - (self._offset_ms or offset_ms)
+        self._offset_ms = offset_ms
+        if abs(jumped_ms) > _JUMP_MS:
+            log.error("clock_jumped", by_ms=round(jumped_ms))
+            work.watch.see("CLOCK_JUMPED", now_ms, wrong=True, detail=f"{jumped_ms / 1000:+.1f} s")
+
+    def _held(self) -> bool:
+        """Say whether the reserve could be set aside; once the disk was full, only with as much again to spare."""
+        try:
+            self._reserve.hold(self._settings.reserve_bytes if self._full else 0)
+        except OSError:
+            return False
+        return True
 
     def _decide(
         self, work: _Work, transitions: Transitions, decided: Decided, received_ms: int, *, ticking: bool = False
@@ -278,32 +317,6 @@ class Pipeline:
         if len(intake.batch.tag) or len(intake.backlog.tag):
             self._wake_history()
 
-    def _count(
-        self,
-        work: _Work,
-        batch: Batch,
-        disposition: NDArray[np.uint8],
-        received_ms: int,
-        counts: dict[str, Counter[Count]],
-    ) -> None:
-        edge = work.edge_of_row[batch.tag]
-        edges = len(work.edges)
-        stored = disposition != Disposition.DUPLICATE
-        columns = {
-            Count.SAMPLES_STORED: stored,
-            Count.SAMPLES_EVALUATED: stored & (disposition != Disposition.LATE),
-            Count.SAMPLES_LATE: disposition == Disposition.LATE,
-            Count.SAMPLES_DUPLICATE: ~stored,
-            Count.SAMPLES_BAD: stored & ((batch.quality & 0b11) == Quality.BAD),
-            Count.SAMPLES_SKEWED: batch.time_ms > received_ms + _SKEW_MS,
-        }
-        for name, mask in columns.items():
-            if not mask.any():
-                continue
-            for index, count in enumerate(np.bincount(edge[mask], minlength=edges)):
-                if count:
-                    counts.setdefault(work.edges[index], Counter())[name] += int(count)
-
     def _show(self, work: _Work, now_ms: int) -> None:
         """Put a copy of the values and the state of health on the board."""
         engine = work.engine
@@ -321,8 +334,8 @@ class Pipeline:
             beat_monotonic_s=self._clock.monotonic_s(),
             broker_connected=self._transport.connected,
             replayed=True,
-            records_ok=True,
-            records_error="",
+            records_ok=not self._full,
+            records_error=self._full,
             log_position=work.position,
             **self._pace.figures(),
         )
@@ -334,15 +347,20 @@ class Pipeline:
         while not stop.is_set():
             try:
                 return self._resume()
+            except RecordsFullError as error:
+                self._full = str(error)
+                if self._reserve.give_up():
+                    log.error("records_full", error=str(error))
+                    continue
+                self._wait_for_records(error, stop)
             except RecordsError as error:
-                log.error("records_unusable", error=str(error))
-                self._board.report(
-                    beat_monotonic_s=self._clock.monotonic_s(),
-                    records_ok=False,
-                    records_error=str(error),
-                )
-                stop.wait(_RECOVER_WAIT_S)
+                self._wait_for_records(error, stop)
         return None
+
+    def _wait_for_records(self, error: RecordsError, stop: threading.Event) -> None:
+        log.error("records_unusable", error=str(error))
+        self._board.report(beat_monotonic_s=self._clock.monotonic_s(), records_ok=False, records_error=str(error))
+        stop.wait(_RECOVER_WAIT_S)
 
     def _resume(self) -> _Work:
         """Load, replay, and commit that a process has taken over.
@@ -357,6 +375,8 @@ class Pipeline:
         work.outlet.tell(resumed.untold)
         for alarm, happened in zip(resumed.commit.alarms, resumed.commit.events, strict=True):
             self._hub.tell(AlarmNotice(happened["event_id"], happened["kind"], dict(alarm)))
+        if not self._full and not self._held():
+            self._full = "there is no space to set aside"
         now_s = self._clock.monotonic_s()
         self._tick_at_s = now_s + _TICK_MS / 1000
         self._snapshot_at_s = now_s + self._settings.snapshot_every_s
@@ -370,9 +390,6 @@ class Pipeline:
 
     def _work(self, resumed: Resumed) -> _Work:
         rows = Rows(resumed.names, self._plant)
-        edges = tuple(self._plant.edges)
-        numbers = {edge: number for number, edge in enumerate(edges)}
-        of_row = [numbers[self._plant.tags[name].edge] if name in self._plant.tags else 0 for name in resumed.names]
         return _Work(
             rows=rows,
             rules=resumed.rules,
@@ -382,8 +399,8 @@ class Pipeline:
             outlet=Outlet(self._transport, self._plant, resumed.told_upto),
             marks=dict(resumed.marks),
             position=resumed.position,
-            edge_of_row=np.array(of_row, np.int32),
-            edges=edges,
+            tally=Tally(self._plant, resumed.names),
+            watch=Watch(self._plant, resumed.book.open_alarms, self._clock.wall_ms()),
         )
 
     def _leave(self, work: _Work) -> None:

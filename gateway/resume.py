@@ -71,7 +71,7 @@ def resume(records: Records, plant: Plant, delayed_after_ms: int, now_ms: int) -
     snapshot_position = stored.snapshot[0] if stored.snapshot else 0
     replayed = _replay(records, engine, snapshot_position)
     if not remembers:
-        _adopt(engine, names, [alarm for alarm in stored.open_alarms if alarm["state"] == "active"])
+        _adopt(engine, names, [alarm for alarm in stored.open_alarms if _of_engine(alarm)])
     book = AlarmBook(plant, names, stored.open_alarms, stored.event_id, delayed_after_ms)
     position = stored.position + 1
     engine.start(now_ms)
@@ -125,6 +125,10 @@ def _adopt(engine: Engine, names: tuple[str, ...], active: Sequence[Mapping[str,
         np.array([CONDITIONS.index(Condition(alarm["condition"])) for alarm in active], np.uint8),
         np.array([alarm["onset_ms"] for alarm in active], np.int64),
     )
+
+
+def _of_engine(alarm: Mapping[str, Any]) -> bool:
+    return bool(alarm["state"] == "active" and alarm["condition"] != Condition.SYSTEM)
 
 
 def _replay(records: Records, engine: Engine, position: int) -> int:

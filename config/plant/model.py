@@ -63,6 +63,8 @@ class Condition(StrEnum):
     FORECAST = "FORECAST"
     DEV = "DEV"
     FLATLINE = "FLATLINE"
+    SYSTEM = "SYSTEM"
+    """Of the gateway itself or an edge, not of a tag; see `gateway.system`. No rule of a plant file, no engine."""
 
 
 class LimitKind(StrEnum):
@@ -79,6 +81,7 @@ class LimitKind(StrEnum):
 
 
 LIMIT_KINDS: Mapping[Condition, LimitKind] = {
+    Condition.SYSTEM: LimitKind.NONE,
     Condition.HH: LimitKind.VALUE,
     Condition.H: LimitKind.VALUE,
     Condition.L: LimitKind.VALUE,
@@ -96,7 +99,7 @@ WINDOWED = (Condition.ROC_HIGH, Condition.ROC_LOW, Condition.FORECAST, Condition
 """Conditions that look at the window of a tag, not only at its last sample."""
 
 
-CONDITIONS: tuple[Condition, ...] = tuple(Condition)
+CONDITIONS: tuple[Condition, ...] = tuple(one for one in Condition if one is not Condition.SYSTEM)
 """The order of conditions in every array and snapshot; new ones are appended, never inserted."""
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from config.contract.alarms import LocalAlarm
 from config.contract.messages import EdgeStatus, encode
-from gateway.errors import RecordsBusyError, RecordsError
+from gateway.errors import RecordsBusyError, RecordsError, RecordsFullError
 from gateway.ingest.acceptance import DeadLetter, Mark
 from gateway.ledger import Count
 from gateway.records import schema
@@ -159,6 +159,8 @@ def _explained(doing: str) -> Iterator[None]:
     except OperationalError as error:
         if "locked" in str(error.orig) or "busy" in str(error.orig):
             raise RecordsBusyError(f"{doing}: {error.orig}") from error
+        if "is full" in str(error.orig):
+            raise RecordsFullError(f"{doing}: {error.orig}") from error
         raise RecordsError(f"{doing}: {error.orig}") from error
     except DBAPIError as error:
         raise RecordsError(f"{doing}: {error.orig}") from error

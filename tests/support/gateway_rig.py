@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from config.contract.frame import Frame, encode_frame
 from config.contract.messages import Kept, decode
 from config.contract.topics import Kind, edge_topic
 from config.plant.model import CONDITIONS, Plant
+from config.reserve import Reserve
 from config.settings import GatewaySettings
 from gateway.commands import Inbox
 from gateway.errors import RecordsError
@@ -30,7 +33,7 @@ from gateway.live import AlarmNotice, Board, Hub
 from gateway.pipeline import Pipeline, _Work
 from gateway.records import log as rows_of_log
 from gateway.records import schema
-from gateway.records.database import open_reader, open_writer
+from gateway.records.database import checkpoint, open_reader, open_writer
 from gateway.records.following import LogFollowing
 from gateway.records.log import LogRow, decode_samples
 from gateway.records.queries import Queries
@@ -119,6 +122,9 @@ class Rig:
     plant: Plant
     snapshot_every_s: float = 10.0
     history_position: Callable[[], int] = lambda: 0
+    reserve_bytes: int = 65_536
+    checkpointing: bool = False
+    """The write-ahead log is kept short, as `gateway.records.keeper` does."""
     with_history: bool = False
     """Samples are carried into a real history while the pipeline waits, and late ones are evaluated again."""
 
@@ -146,7 +152,9 @@ class Rig:
             self.lane = LateLane(*self._for_lane())
         self.pipeline = _Pipeline(
             plant=self.plant,
-            settings=GatewaySettings(data_dir=self.data_dir, snapshot_every_s=self.snapshot_every_s),
+            settings=GatewaySettings(
+                data_dir=self.data_dir, snapshot_every_s=self.snapshot_every_s, reserve_bytes=self.reserve_bytes
+            ),
             records=self.records,
             transport=self.transport,
             clock=self.clock,
@@ -154,6 +162,7 @@ class Rig:
             board=self.board,
             hub=self.hub,
             inbox=self.inbox,
+            reserve=Reserve(self.data_dir / "records.reserve", self.reserve_bytes),
             history_position=self._position_of_history,
             wake_history=self._note_wake,
         )
@@ -190,6 +199,9 @@ class Rig:
             passing_s = min(self._left_s, max(timeout_s, 0.001))
             self._left_s -= passing_s
             self.clock.advance_s(passing_s)
+            if self.checkpointing:
+                with contextlib.suppress(sqlite3.OperationalError):  # a full disk
+                    checkpoint(self.reader)
             if self.history is not None:
                 follow_once(LogFollowing(self.reader), self.history)
                 self.lane.turn()

@@ -21,8 +21,11 @@ class Reserve:
         self._size_bytes = size_bytes
         self._held = False
 
-    def hold(self) -> None:
+    def hold(self, spare_bytes: int = 0) -> None:
         """Make sure that the space is set aside.
+
+        Args:
+            spare_bytes: So much more must be there, to be used by others.
 
         Raises:
             OSError: There is none.
@@ -31,7 +34,8 @@ class Reserve:
             return
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            os.posix_fallocate(handle, 0, self._size_bytes)
+            os.posix_fallocate(handle, 0, self._size_bytes + spare_bytes)
+            os.ftruncate(handle, self._size_bytes)
         except OSError:
             self._path.unlink()
             raise
