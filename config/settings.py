@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from pathlib import Path
-from typing import Annotated
-from urllib.parse import unquote, urlsplit
+from typing import Annotated, Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-__all__ = ["BrokerAddress", "EdgeSettings", "GatewaySettings"]
+__all__ = ["BrokerAddress", "EdgeSettings", "GatewaySettings", "HistoryAddress"]
 
 
 class _Settings(BaseModel):
@@ -39,6 +40,49 @@ class BrokerAddress(_Settings):
         )
 
 
+class HistoryAddress(_Settings):
+    """Where a history server listens: InfluxDB 1.8 to 3, or one that takes its line protocol and InfluxQL."""
+
+    url: str
+    """``http(s)://host:port``."""
+    bucket: Annotated[str, Field(min_length=1)]
+    """Or database."""
+    org: str = ""
+    api: Literal["v2", "v1"] = "v2"
+    """v2: ``/api/v2/write``; v1: ``/write``."""
+    token: SecretStr | None = None
+    """v1: ``user:password``."""
+
+    @classmethod
+    def parse(cls, text: str, token: str | None = None) -> HistoryAddress:
+        """Read ``influx://host[:port]/bucket[?org=..][&api=v1]`` (``influxs://`` for TLS).
+
+        Raises:
+            ValueError: It is not that.
+        """
+        url = urlsplit(text)
+        asked = dict(parse_qsl(url.query))
+        bucket = unquote(url.path.strip("/"))
+        if url.scheme not in {"influx", "influxs"} or not url.hostname or not bucket or set(asked) - {"org", "api"}:
+            message = f"history {text!r}: expected influx://host[:port]/bucket[?org=..][&api=v1] (influxs:// for TLS)"
+            raise ValueError(message)
+        scheme = "https" if url.scheme == "influxs" else "http"
+        secret = None if token is None else SecretStr(token)
+        return cls(url=f"{scheme}://{url.hostname}:{url.port or 8086}", bucket=bucket, token=secret, **asked)  # type: ignore[arg-type]
+
+    def secret(self) -> str:
+        """Return the token; empty when there is none."""
+        return "" if self.token is None else self.token.get_secret_value()
+
+    def headers(self) -> dict[str, str]:
+        """Return what a request needs to be let in."""
+        if self.token is None:
+            return {}
+        if self.api == "v1":
+            return {"Authorization": f"Basic {b64encode(self.secret().encode()).decode()}"}
+        return {"Authorization": f"Token {self.secret()}"}
+
+
 class GatewaySettings(_Settings):
     """One gateway process."""
 
@@ -52,6 +96,10 @@ class GatewaySettings(_Settings):
     delayed_after_ms: Annotated[int, Field(ge=0)] = 10_000
     """An alarm whose deciding sample took longer than this to arrive is marked `delayed`."""
     snapshot_every_s: Annotated[float, Field(gt=0)] = 10.0
+    history: HistoryAddress | None = None
+    """None: a DuckDB file in the data directory."""
+    history_horizon_s: Annotated[float, Field(ge=0)] = 60.0
+    """What a history server acknowledged within this time is sent again when it may have been started anew."""
     reserve_bytes: Annotated[int, Field(ge=65_536)] = 64 * 1024**2
     """Disk space set aside, from which the alarm is written that there is no other left."""
 

@@ -7,6 +7,7 @@ import contextlib
 import socket
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 
 import structlog
@@ -22,6 +23,10 @@ from gateway.commands import Inbox
 from gateway.errors import GatewayError
 from gateway.history.duckdb_store import HistoryStore
 from gateway.history.follower import Follower
+from gateway.history.influx.client import InfluxClient
+from gateway.history.influx.reader import InfluxReader
+from gateway.history.influx.store import ALARM_FOLLOWER, FOLLOWER, InfluxWriter
+from gateway.history.port import HistoryReader, HistoryWriter
 from gateway.ingest.mqtt import MqttTransport
 from gateway.late_lane import LateLane
 from gateway.live import Board, Hub
@@ -73,11 +78,11 @@ async def run_gateway(
     with own(settings.data_dir), contextlib.closing(_listen(settings)) as listener:
         writer = open_writer(settings.data_dir)
         reader = open_reader(settings.data_dir)
-        history = HistoryStore(settings.data_dir / HISTORY_FILE)
         board, hub = Board(), Hub()
-        following = Follower(LogFollowing(reader), history, board)
         queries = Queries(reader)
-        lane = LateLane(LogFollowing(reader), history, queries, plant, clock, following.position)
+        history = _open_history(settings, plant, queries, clock)
+        following = Follower(LogFollowing(reader), history.writer, board)
+        lane = LateLane(LogFollowing(reader), history.reader, queries, plant, clock, following.position)
         transport = MqttTransport(
             settings.broker,
             f"hazgate-{plant.site.id}-gateway",
@@ -96,10 +101,9 @@ async def run_gateway(
             hub=hub,
             inbox=inbox,
             reserve=Reserve(settings.data_dir / "records.reserve", settings.reserve_bytes),
-            history_position=following.position,
-            wake_history=following.wake,
+            history=following,
         )
-        api = create_api(plant, board, hub, queries, history, clock, version("hazgate"), inbox)
+        api = create_api(plant, board, hub, queries, history.reader, clock, version("hazgate"), inbox)
         loop = asyncio.get_running_loop()
 
         def give_up() -> None:
@@ -131,6 +135,40 @@ async def run_gateway(
         raise GatewayError(
             f"the {crew.failed} thread failed; see the log above. Start the gateway again: nothing is lost"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """Where samples go, where they are read, and how to let go of both."""
+
+    writer: HistoryWriter
+    reader: HistoryReader
+    close: Callable[[], None]
+
+
+def _open_history(settings: GatewaySettings, plant: Plant, queries: Queries, clock: Clock) -> _History:
+    if settings.history is None:
+        store = HistoryStore(settings.data_dir / HISTORY_FILE)
+        return _History(store, store, store.close)
+    # Connections of its own for each: a new one makes the writer look back.
+    writing, reading = InfluxClient(settings.history), InfluxClient(settings.history)
+    kept = queries.followers()
+    writer = InfluxWriter(
+        client=writing,
+        plant=plant,
+        tag_name=queries.tag_name,
+        events=queries,
+        clock=clock,
+        position=kept.get(FOLLOWER, 0),
+        event_id=kept.get(ALARM_FOLLOWER, 0),
+        horizon_s=settings.history_horizon_s,
+    )
+
+    def close() -> None:
+        writing.close()
+        reading.close()
+
+    return _History(writer, InfluxReader(reading, queries.tag_name), close)
 
 
 async def _serve(server: ApiServer, listener: socket.socket, stop: asyncio.Event) -> None:

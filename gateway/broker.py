@@ -70,7 +70,7 @@ def child_command(program: str, *arguments: str) -> list[str]:
     Raises:
         BrokerError: The program is neither beside the Python interpreter nor on PATH.
     """
-    beside = Path(sys.executable).with_name(program)
+    beside = Path(sys.executable).parent / program
     path = str(beside) if beside.exists() else shutil.which(program, path=f"{os.environ.get('PATH', '')}:{_SBIN}")
     if path is None:
         message = f"{program} is neither beside {sys.executable} nor on PATH; run scripts/setup to install it"

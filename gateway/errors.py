@@ -5,6 +5,7 @@ GatewayError
  |    +-- RecordsBusyError    not now; trying again may help
  |    +-- RecordsFullError    its disk is full
  +-- HistoryError        the history store cannot be used
+ |    +-- HistoryBusyError    not now; says when to try again
  +-- BrokerError         the embedded broker did not start or stopped
  +-- NotFoundError            what was asked for does not exist
  +-- BadRequestError          what was asked for makes no sense; says which part and what is allowed
@@ -19,6 +20,7 @@ __all__ = [
     "BrokerError",
     "ConflictError",
     "GatewayError",
+    "HistoryBusyError",
     "HistoryError",
     "NotFoundError",
     "OverloadError",
@@ -46,6 +48,18 @@ class RecordsFullError(RecordsError):
 
 class HistoryError(GatewayError):
     """The history store cannot be used; the log keeps what it has not taken."""
+
+
+class HistoryBusyError(HistoryError):
+    """The history server asks to be left alone for a while.
+
+    Attributes:
+        after_s: For how long.
+    """
+
+    def __init__(self, message: str, after_s: float) -> None:
+        self.after_s = after_s
+        super().__init__(message)
 
 
 class BrokerError(GatewayError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +25,7 @@ from config.settings import GatewaySettings
 from gateway.alarms import AlarmBook, Decided
 from gateway.commands import Inbox
 from gateway.errors import OverloadError, RecordsBusyError, RecordsError, RecordsFullError
+from gateway.history.port import Behind
 from gateway.ingest.acceptance import Intake, Mark, take_in
 from gateway.ingest.decode import Decoder
 from gateway.ingest.transport import Message, Transport
@@ -85,8 +86,7 @@ class Pipeline:
         hub: Where alarm notices go.
         inbox: What people ask for.
         reserve: Disk space, given up when there is no other.
-        history_position: Log position that history has taken; rows beyond it are not trimmed.
-        wake_history: Called after every commit.
+        history: Carries the log into the history; rows it needs are not trimmed.
     """
 
     def __init__(  # noqa: PLR0913 - the one place where everything meets
@@ -102,8 +102,7 @@ class Pipeline:
         hub: Hub,
         inbox: Inbox,
         reserve: Reserve,
-        history_position: Callable[[], int],
-        wake_history: Callable[[], None],
+        history: Behind,
     ) -> None:
         self._plant = plant
         self._settings = settings
@@ -120,8 +119,8 @@ class Pipeline:
         """Why nothing is taken in: what the database said when its disk was full."""
         self._offset_ms = 0.0
         """Of the wall clock to the monotonic one, when it was last looked at."""
-        self._history_position = history_position
-        self._wake_history = wake_history
+        self._history = history
+        self._rejected = 0
         self._pace = Pace(clock)
         self._snapshot_at_s = 0.0
         self._tick_at_s = 0.0
@@ -223,6 +222,9 @@ class Pipeline:
         commit.log.append(LogRow(work.position, Kind.TICK, now_ms))
         self._decide(work, transitions, decided, now_ms, ticking=True)
         self._recall(work, decided)
+        rejected = self._history.rejected()
+        commit.dead_letters = (*commit.dead_letters, *rejected)
+        self._rejected = len(rejected)
         self._look_after(work, now_ms)
         _extend(decided, work.book.report(work.watch.troubles(now_ms), now_ms, work.position))
         now_s = self._clock.monotonic_s()
@@ -231,7 +233,7 @@ class Pipeline:
             commit.snapshot = (work.position, work.engine.snapshot())
             self._snapshot_at_s = now_s + self._settings.snapshot_every_s
             self._replayable_from = work.position
-            commit.followers |= {LATE_LANE: self._lane.position()}
+            commit.followers |= {LATE_LANE: self._lane.position(), **self._history.cursors()}
         if work.outlet.position != self._outlet_written:
             commit.followers |= {FOLLOWER: work.outlet.position}
             self._outlet_written = work.outlet.position
@@ -279,7 +281,7 @@ class Pipeline:
 
     def _trim(self, commit: Commit) -> None:
         """Let go of log rows that neither a replay nor history needs: a few each time, so that no commit is long."""
-        needless = min(self._replayable_from, self._history_position(), self._lane.position())
+        needless = min(self._replayable_from, self._history.needless(), self._lane.position())
         if self._trimmed < needless:
             self._trimmed = min(needless, self._trimmed + _TRIM_PER_ROW * len(commit.log) + 1)
             commit.trim_upto = self._trimmed
@@ -302,7 +304,8 @@ class Pipeline:
     def _tell(self, work: _Work, intake: Intake, decided: Decided, messages: Sequence[Message]) -> None:
         """Everything here is durable: say so, and hand it on."""
         self._lane.recorded(self._recalled)
-        self._recalled = 0
+        self._history.recorded(self._rejected)
+        self._recalled = self._rejected = 0
         work.marks.update(intake.marks)
         self._transport.acknowledge(messages)
         for (edge, epoch), refused in intake.announce.items():
@@ -315,7 +318,7 @@ class Pipeline:
         if len(intake.batch.tag):
             self._pace.note(intake.batch.time_ms, self._clock)
         if len(intake.batch.tag) or len(intake.backlog.tag):
-            self._wake_history()
+            self._history.wake()
 
     def _show(self, work: _Work, now_ms: int) -> None:
         """Put a copy of the values and the state of health on the board."""
@@ -384,7 +387,7 @@ class Pipeline:
         self._trimmed = resumed.trimmed
         self._outlet_written = work.outlet.position
         self._lane.start_from(max(resumed.trimmed, resumed.reconsidered))
-        self._recalled = 0
+        self._recalled = self._rejected = 0
         self._show(work, now_ms)
         return work
 

@@ -11,9 +11,20 @@ import typer
 from config.errors import PlantError
 from config.plant.load import DEMO_PLANT, load_plant
 from config.plant.model import Plant
-from config.settings import BrokerAddress
+from config.settings import BrokerAddress, HistoryAddress
 
-__all__ = ["PlantFile", "broker_address", "http_address", "moment_ms", "plant_path", "read_plant", "wrong_use"]
+__all__ = [
+    "HistoryOption",
+    "HistoryToken",
+    "PlantFile",
+    "broker_address",
+    "history_address",
+    "http_address",
+    "moment_ms",
+    "plant_path",
+    "read_plant",
+    "wrong_use",
+]
 
 PlantFile = Annotated[str, typer.Option("--plant", help="Plant file (YAML); `demo` is the one shipped.")]
 
@@ -49,6 +60,30 @@ def broker_address(text: str) -> BrokerAddress:
     try:
         return BrokerAddress.parse(text)
     except ValueError as error:
+        wrong_use(str(error))
+
+
+HistoryOption = Annotated[
+    str,
+    typer.Option(
+        "--history",
+        help="History server: influx://host:8086/bucket?org=ORG (influxs for TLS, &api=v1 for 1.x); "
+        "default: a DuckDB file in the data directory.",
+    ),
+]
+HistoryToken = Annotated[
+    Path | None, typer.Option("--history-token-file", help="File with its token (api=v1: user:password).")
+]
+
+
+def history_address(text: str, token_file: Path | None) -> HistoryAddress | None:
+    """Read the address of a history server, none when it is empty; a wrong one ends with exit 2."""
+    if not text:
+        return None
+    try:
+        token = token_file.read_text(encoding="utf-8").strip() if token_file else None
+        return HistoryAddress.parse(text, token)
+    except (ValueError, OSError) as error:
         wrong_use(str(error))
 
 

@@ -14,7 +14,7 @@ import pytest
 from tests.support.servers import BROKERS, Broker
 from tests.support.waiting import eventually
 
-LIBRARY_THREADS = ("asyncio_", "waitpid-", "AnyIO worker thread", "ThreadPoolExecutor-")
+LIBRARY_THREADS = ("asyncio_", "waitpid-", "AnyIO worker thread", "ThreadPoolExecutor-", "shim")
 """Names of threads that libraries keep for later use and end themselves."""
 
 

@@ -9,7 +9,7 @@ that nobody waits long for the disk; the view ``sample`` is both.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from gateway.errors import HistoryError
 from gateway.history.port import HistoryBatch, HistoryRows, MinMaxRows, Stretch
+from gateway.ingest.acceptance import DeadLetter
 
 __all__ = ["HistoryStore", "count_rows"]
 
@@ -133,6 +134,21 @@ class HistoryStore:
     def position(self) -> int:
         """Return the log position up to which everything is stored."""
         return self._position
+
+    def needless(self) -> int:
+        """See `gateway.history.port.HistoryWriter.needless`: position and rows are one transaction."""
+        return self.position()
+
+    def cursors(self) -> Mapping[str, int]:
+        """See `gateway.history.port.Behind.cursors`: the position lies in the file."""
+        return {}
+
+    def rejected(self) -> Sequence[DeadLetter]:
+        """See `gateway.history.port.Behind.rejected`: there is nothing it would not take."""
+        return ()
+
+    def recorded(self, count: int) -> None:
+        """See `gateway.history.port.Behind.recorded`."""
 
     def append(self, batch: HistoryBatch, position: int) -> int:
         """Store samples and the log position they reach up to, in one transaction.

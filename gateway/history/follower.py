@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from secrets import SystemRandom
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
 from alerting.batch import Disposition
-from gateway.errors import HistoryError, RecordsError
+from gateway.errors import HistoryBusyError, HistoryError, RecordsError
 from gateway.history.port import HistoryBatch, HistoryWriter, LogEntry, LogReader
+from gateway.ingest.acceptance import DeadLetter
 from gateway.live import Board
 
 __all__ = ["Follower", "follow_once"]
@@ -46,14 +48,31 @@ class Follower:
         self._woken = threading.Event()
         self._began_at = writer.position()
         self._ahead_of = -1
+        self._chance = SystemRandom()
 
     def wake(self) -> None:
         """Say that there is something new in the log. From any thread."""
         self._woken.set()
 
     def position(self) -> int:
-        """Return the log position up to which this follower needs no row any more. From any thread."""
+        """Return the log position up to which the history can be read. From any thread."""
         return 0 if self._is_ahead() else self._writer.position()
+
+    def needless(self) -> int:
+        """Return the log position up to which this follower needs no row any more. From any thread."""
+        return 0 if self._is_ahead() else self._writer.needless()
+
+    def cursors(self) -> Mapping[str, int]:
+        """See `gateway.history.port.Behind.cursors`."""
+        return self._writer.cursors()
+
+    def rejected(self) -> Sequence[DeadLetter]:
+        """See `gateway.history.port.Behind.rejected`."""
+        return self._writer.rejected()
+
+    def recorded(self, count: int) -> None:
+        """See `gateway.history.port.Behind.recorded`."""
+        self._writer.recorded(count)
 
     def run(self, stop: threading.Event) -> None:
         """Follow until ``stop`` is set and `wake` called; trouble is shown, and tried again with growing pauses."""
@@ -67,7 +86,9 @@ class Follower:
             except (HistoryError, RecordsError) as error:
                 log.error("history_behind", error=str(error), position=self._writer.position(), retry_s=retry_s)
                 self._show(str(error))
-                stop.wait(retry_s)
+                asked_s = error.after_s if isinstance(error, HistoryBusyError) else 0.0
+                # A part of it by chance: those who lost the same server shall not come back as one.
+                stop.wait(max(min(asked_s, _RETRY_LAST_S), retry_s * self._chance.uniform(0.5, 1.0)))
                 retry_s = min(2 * retry_s, _RETRY_LAST_S)
                 continue
             retry_s = _RETRY_FIRST_S

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.ingest.acceptance import DeadLetter
+
 __all__ = [
+    "Behind",
     "HistoryBatch",
     "HistoryReader",
     "HistoryRows",
@@ -129,6 +132,22 @@ class HistoryWriter(Protocol):
         """Return the log position up to which everything has been taken; 0 at the beginning. For any thread."""
         ...
 
+    def needless(self) -> int:
+        """Return the log position up to which nothing will ever have to be written again. For any thread."""
+        ...
+
+    def cursors(self) -> Mapping[str, int]:
+        """See `Behind.cursors`."""
+        ...
+
+    def rejected(self) -> Sequence[DeadLetter]:
+        """See `Behind.rejected`."""
+        ...
+
+    def recorded(self, count: int) -> None:
+        """See `Behind.recorded`."""
+        ...
+
     def append(self, batch: HistoryBatch, position: int) -> int:
         """Store samples and the log position they reach up to, both or neither.
 
@@ -149,6 +168,30 @@ class HistoryWriter(Protocol):
         Raises:
             HistoryError: It could not be done; nothing is lost.
         """
+        ...
+
+
+class Behind(Protocol):
+    """What the pipeline asks of whoever carries the log into the history. For any thread, and never waits."""
+
+    def wake(self) -> None:
+        """Say that there is something new in the log."""
+        ...
+
+    def needless(self) -> int:
+        """Return the log position up to which no row is needed any more."""
+        ...
+
+    def cursors(self) -> Mapping[str, int]:
+        """Return positions that are to be kept in the records, by follower; none where the store keeps its own."""
+        ...
+
+    def rejected(self) -> Sequence[DeadLetter]:
+        """Return what the store will never take, to be kept as dead letters."""
+        ...
+
+    def recorded(self, count: int) -> None:
+        """Say that the first ``count`` of `rejected` are kept."""
         ...
 
 

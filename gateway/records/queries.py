@@ -13,7 +13,17 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from gateway.errors import RecordsBusyError, RecordsError
 from gateway.records.reconcile import local_alarms
-from gateway.records.schema import OPEN_STATES, alarm, alarm_event, dead_letter, edge_status, ledger, mark, tag
+from gateway.records.schema import (
+    OPEN_STATES,
+    alarm,
+    alarm_event,
+    dead_letter,
+    edge_status,
+    follower,
+    ledger,
+    mark,
+    tag,
+)
 
 __all__ = [
     "AlarmFilter",
@@ -116,6 +126,7 @@ class Queries:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._tag_ids: dict[str, int] = {}
+        self._tag_names: dict[int, str] = {}
 
     def tag_id(self, name: str) -> int | None:
         """Return the number of a tag, or None when it never had one. A number once given never changes."""
@@ -124,6 +135,19 @@ class Queries:
                 rows = connection.execute(select(tag.c.name, tag.c.tag_id)).all()
             self._tag_ids = {row.name: row.tag_id for row in rows}
         return self._tag_ids.get(name)
+
+    def tag_name(self, tag_id: int) -> str | None:
+        """Return the tag a number was given to, or None when it never was."""
+        if tag_id not in self._tag_names:
+            with self._read() as connection:
+                rows = connection.execute(select(tag.c.name, tag.c.tag_id)).all()
+            self._tag_names = {row.tag_id: row.name for row in rows}
+        return self._tag_names.get(tag_id)
+
+    def followers(self) -> dict[str, int]:
+        """Return how far those who follow the log or the events have come, as far as that is kept here."""
+        with self._read() as connection:
+            return {row.name: row.position for row in connection.execute(select(follower))}
 
     def alarms(self, wanted: AlarmFilter, sort: AlarmSort, after: AlarmKey | None, limit: int) -> list[Row]:
         """Return the first ``limit`` alarms behind ``after``.

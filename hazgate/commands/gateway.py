@@ -13,7 +13,15 @@ from config.clock import SystemClock
 from config.settings import GatewaySettings
 from gateway.app import run_gateway
 from gateway.errors import GatewayError
-from hazgate.arguments import PlantFile, broker_address, http_address, read_plant
+from hazgate.arguments import (
+    HistoryOption,
+    HistoryToken,
+    PlantFile,
+    broker_address,
+    history_address,
+    http_address,
+    read_plant,
+)
 from hazgate.logs import log_for_operators
 
 __all__ = ["run"]
@@ -28,6 +36,8 @@ def run(
     http: Annotated[
         str, typer.Option(help="Address of API and live page; port 0 takes a free one.")
     ] = "127.0.0.1:8080",
+    history: HistoryOption = "",
+    history_token_file: HistoryToken = None,
     foreign_sites: Annotated[
         bool, typer.Option(help="Count what other sites publish on this broker as dead letters.")
     ] = True,
@@ -36,7 +46,12 @@ def run(
     log_for_operators()
     host, port = http_address(http)
     settings = GatewaySettings(
-        data_dir=data, broker=broker_address(broker), http_host=host, http_port=port, foreign_sites=foreign_sites
+        data_dir=data,
+        broker=broker_address(broker),
+        http_host=host,
+        http_port=port,
+        foreign_sites=foreign_sites,
+        history=history_address(history, history_token_file),
     )
     described = read_plant(plant)
 

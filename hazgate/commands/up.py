@@ -15,7 +15,7 @@ from config.settings import BrokerAddress, GatewaySettings
 from gateway.app import run_gateway
 from gateway.broker import EmbeddedBroker
 from gateway.errors import GatewayError
-from hazgate.arguments import PlantFile, http_address, read_plant
+from hazgate.arguments import HistoryOption, HistoryToken, PlantFile, history_address, http_address, read_plant
 from hazgate.groups import sentences
 from hazgate.logs import log_for_operators
 
@@ -31,6 +31,8 @@ def run(
         str, typer.Option(help="Address of API and live page; port 0 takes a free one.")
     ] = "127.0.0.1:8080",
     port: Annotated[int, typer.Option(help="MQTT port; 0 takes a free one.", min=0, max=65535)] = 1883,
+    history: HistoryOption = "",
+    history_token_file: HistoryToken = None,
     mqtt_host: Annotated[str, typer.Option(help="Address of the MQTT listener; 0.0.0.0 lets edges in.")] = "127.0.0.1",
 ) -> None:
     """一条命令运行：内置消息代理与网关。 Run the embedded broker and a gateway until Ctrl-C or SIGTERM."""
@@ -44,6 +46,7 @@ def run(
         broker=BrokerAddress.parse(broker.address),
         http_host=host,
         http_port=http_port,
+        history=history_address(history, history_token_file),
     )
     try:
         asyncio.run(_serve(broker, settings, described, clock))

@@ -28,6 +28,7 @@ from gateway.commands import Inbox
 from gateway.errors import RecordsError
 from gateway.history.duckdb_store import HistoryStore
 from gateway.history.follower import follow_once
+from gateway.ingest.acceptance import DeadLetter
 from gateway.late_lane import LateLane
 from gateway.live import AlarmNotice, Board, Hub
 from gateway.pipeline import Pipeline, _Work
@@ -88,6 +89,28 @@ class _RestingLane(LateLane):
         return 1 << 62
 
 
+@dataclass(slots=True)
+class _History:
+    """What the pipeline sees of the history of a rig."""
+
+    rig: Rig
+
+    def wake(self) -> None:
+        self.rig.history_woken += 1
+
+    def needless(self) -> int:
+        return self.rig.position_of_history()
+
+    def cursors(self) -> dict[str, int]:
+        return {}
+
+    def rejected(self) -> Sequence[DeadLetter]:
+        return self.rig.rejected
+
+    def recorded(self, count: int) -> None:
+        del self.rig.rejected[:count]
+
+
 class Edge:
     """An edge that resends from the oldest frame that is not kept, as often as it is asked.
 
@@ -136,6 +159,7 @@ class Rig:
         self.hub.listen(self.notices.append)
         self.stop = threading.Event()
         self.history_woken = 0
+        self.rejected: list[DeadLetter] = []
         self.engine: Engine | None = None
         """Of the process that was killed last, as it was."""
         self.history: HistoryStore | None = None
@@ -163,8 +187,7 @@ class Rig:
             hub=self.hub,
             inbox=self.inbox,
             reserve=Reserve(self.data_dir / "records.reserve", self.reserve_bytes),
-            history_position=self._position_of_history,
-            wake_history=self._note_wake,
+            history=_History(self),
         )
 
     def close(self) -> None:
@@ -214,15 +237,13 @@ class Rig:
             else:
                 step(self)
 
-    def _position_of_history(self) -> int:
+    def position_of_history(self) -> int:
+        """Return how far the history has come, or is said to have."""
         return self.history_position() if self.history is None else self.history.position()
 
     def _for_lane(self) -> tuple[LogFollowing, Any, Queries, Plant, ManualClock, Callable[[], int]]:
         following, queries = LogFollowing(self.reader), Queries(self.reader)
-        return following, self.history, queries, self.plant, self.clock, self._position_of_history
-
-    def _note_wake(self) -> None:
-        self.history_woken += 1
+        return following, self.history, queries, self.plant, self.clock, self.position_of_history
 
     # --- steps -------------------------------------------------------------------------------------------------
 

@@ -18,16 +18,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config.contract.quality import Quality, Reason, pack
 from gateway.errors import HistoryError
 from gateway.history import duckdb_store
 from gateway.history.duckdb_store import HistoryStore, count_rows
-from gateway.history.port import HistoryBatch, HistoryRows
 from tests.support.history import TAGS, append_for_ever, many, size
-
-ALWAYS = 1 << 62
-BAD = pack(Quality.BAD, Reason.NOT_FINITE)
-UNCERTAIN = pack(Quality.UNCERTAIN, Reason.DEVICE)
+from tests.support.history_contract import ALWAYS, HistoryContract, Kept, batch, everything
 
 
 @pytest.fixture
@@ -42,50 +37,10 @@ def store(path: Path) -> Iterator[HistoryStore]:
     opened.close()
 
 
-def batch(
-    *samples: tuple[int, int, float], received_ms: int = 0, quality: int = 0, late: bool = False, recheck: bool = False
-) -> HistoryBatch:
-    """Samples given as (tag, time, value)."""
-    count = len(samples)
-    return HistoryBatch(
-        tag_id=np.array([tag for tag, _, _ in samples], np.int32),
-        time_ms=np.array([time_ms for _, time_ms, _ in samples], np.int64),
-        received_ms=np.full(count, received_ms, np.int64),
-        value=np.array([value for _, _, value in samples], np.float64),
-        quality=np.full(count, quality, np.uint8),
-        late=np.full(count, late, np.bool_),
-        recheck=np.full(count, recheck, np.bool_),
-    )
-
-
-def everything(store: HistoryStore, tag: int = 1) -> HistoryRows:
-    return store.samples(tag, -ALWAYS, ALWAYS, 1_000_000)
-
-
-def test_what_is_appended_can_be_read(store: HistoryStore) -> None:
-    store.append(batch((1, 1000, 3.5), (2, 1000, 7.0), received_ms=1020, quality=UNCERTAIN, late=True), 1)
-    rows = everything(store)
-    assert rows.time_ms.tolist() == [1000]
-    assert rows.received_ms.tolist() == [1020]
-    assert rows.value.tolist() == [3.5]
-    assert rows.quality.tolist() == [UNCERTAIN]
-    assert rows.late.tolist() == [True]
-    assert [column.dtype for column in (rows.time_ms, rows.value, rows.quality, rows.late)] == [
-        np.dtype(np.int64),
-        np.dtype(np.float64),
-        np.dtype(np.uint8),
-        np.dtype(np.bool_),
-    ]
-
-
-def test_a_sample_without_a_number_is_stored_as_such(store: HistoryStore) -> None:
-    store.append(batch((1, 1, 1.0), (1, 2, np.nan), (1, 3, 3.0), quality=BAD), 1)
-    np.testing.assert_array_equal(everything(store).value, [1.0, np.nan, 3.0])
-
-
-def test_a_span_includes_its_beginning_and_not_its_end(store: HistoryStore) -> None:
-    store.append(batch((1, 10, 1.0), (1, 20, 2.0), (1, 30, 3.0)), 1)
-    assert store.samples(1, 10, 30, 100).value.tolist() == [1.0, 2.0]
+class TestDuckDb(HistoryContract):
+    @pytest.fixture
+    def kept(self, store: HistoryStore) -> Kept:
+        return Kept(store, store)
 
 
 def test_rows_come_in_the_order_of_time_then_arrival_up_to_the_limit(store: HistoryStore) -> None:
@@ -93,19 +48,6 @@ def test_rows_come_in_the_order_of_time_then_arrival_up_to_the_limit(store: Hist
     store.append(batch((1, 20, 2.5), (1, 10, 1.0), received_ms=22), 2)
     assert everything(store).value.tolist() == [1.0, 2.0, 2.5]
     assert store.samples(1, 0, 100, 2).value.tolist() == [1.0, 2.0]
-
-
-def test_an_unknown_tag_or_an_empty_span_has_no_rows(store: HistoryStore) -> None:
-    store.append(batch((1, 10, 1.0)), 1)
-    assert len(everything(store, tag=99).time_ms) == 0
-    assert len(store.samples(1, 20, 20, 10).time_ms) == 0
-    assert len(store.min_max(99, 0, 100, 10).start_ms) == 0
-    assert len(store.min_max(1, 50, 50, 10).start_ms) == 0
-
-
-def test_an_empty_batch_moves_the_position_only(store: HistoryStore) -> None:
-    assert store.append(batch(), 7) == 0
-    assert store.position() == 7
 
 
 def test_position_and_rows_outlive_a_close(store: HistoryStore, path: Path) -> None:
@@ -117,13 +59,6 @@ def test_position_and_rows_outlive_a_close(store: HistoryStore, path: Path) -> N
     assert everything(again).value.tolist() == [1.0, 2.0]
     again.close()
     assert count_rows(path) == 2
-
-
-def test_a_position_that_does_not_rise_is_refused(store: HistoryStore) -> None:
-    store.append(batch((1, 10, 1.0)), 5)
-    with pytest.raises(ValueError, match="up to 5 already"):
-        store.append(batch((1, 20, 1.0)), 5)
-    assert everything(store).time_ms.tolist() == [10]
 
 
 def test_samples_not_to_be_rechecked_are_stored_blindly(store: HistoryStore) -> None:
@@ -184,48 +119,6 @@ def test_rechecking_equals_a_set_of_what_was_seen(
     assert sorted(found) == sorted(kept)
     assert store.duplicates() == dropped
     store.close()
-
-
-def test_buckets_hold_extremes_ends_and_counts(store: HistoryStore) -> None:
-    store.append(batch((1, 100, 5.0), (1, 105, 9.0), (1, 109, 1.0), (1, 130, 4.0), (2, 101, 99.0)), 1)
-    rows = store.min_max(1, 100, 140, 4)
-    assert rows.start_ms.tolist() == [100, 130]
-    assert rows.minimum.tolist() == [1.0, 4.0]
-    assert rows.maximum.tolist() == [9.0, 4.0]
-    assert rows.first.tolist() == [5.0, 4.0]
-    assert rows.last.tolist() == [1.0, 4.0]
-    assert rows.count.tolist() == [3, 1]
-
-
-def test_bad_and_missing_values_count_but_do_not_shape_a_bucket(store: HistoryStore) -> None:
-    store.append(batch((1, 0, 1000.0), (1, 1, np.nan), quality=BAD), 1)
-    store.append(batch((1, 2, 2.0), quality=UNCERTAIN), 2)
-    store.append(batch((1, 3, 3.0)), 3)
-    store.append(batch((1, 50, np.nan), quality=BAD), 4)
-    rows = store.min_max(1, 0, 100, 2)
-    np.testing.assert_array_equal(rows.maximum, [3.0, np.nan])
-    np.testing.assert_array_equal(rows.first, [2.0, np.nan])
-    assert rows.count.tolist() == [4, 1]
-    assert rows.quality.tolist() == [BAD, BAD]
-    assert rows.quality.dtype == np.uint8
-
-
-def test_a_bucket_shows_the_reason_of_its_worst_sample(store: HistoryStore) -> None:
-    store.append(batch((1, 0, 1.0)), 1)
-    store.append(batch((1, 1, 1.0), quality=UNCERTAIN), 2)
-    assert store.min_max(1, 0, 10, 1).quality.tolist() == [UNCERTAIN]
-
-
-def test_a_span_that_does_not_divide_has_no_more_buckets_than_asked(store: HistoryStore) -> None:
-    store.append(many(0, 10_000), 1)
-    rows = store.min_max(0, 0, 999_001, 7)
-    assert len(rows.start_ms) == 7
-    assert int(rows.count.sum()) == 1000
-
-
-def test_more_buckets_than_milliseconds_are_one_each(store: HistoryStore) -> None:
-    store.append(batch((1, 0, 1.0), (1, 1, 2.0)), 1)
-    assert store.min_max(1, 0, 2, 500).start_ms.tolist() == [0, 1]
 
 
 def test_settling_changes_nothing_a_reader_sees(store: HistoryStore, monkeypatch: pytest.MonkeyPatch) -> None:

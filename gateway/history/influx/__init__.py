@@ -1,0 +1,1 @@
+"""History on a server that speaks InfluxDB's line protocol and InfluxQL."""
