@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-__all__ = ["BrokerAddress", "EdgeSettings", "GatewaySettings", "HistoryAddress"]
+__all__ = ["BrokerAddress", "EdgeSettings", "GatewaySettings", "HistoryAddress", "RecordsAddress"]
 
 
 class _Settings(BaseModel):
@@ -37,6 +37,43 @@ class BrokerAddress(_Settings):
             port=url.port or 1883,
             username=unquote(url.username) if url.username else None,
             password=unquote(url.password) if url.password else None,
+        )
+
+
+class RecordsAddress(_Settings):
+    """A PostgreSQL database for the records."""
+
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)] = 5432
+    database: Annotated[str, Field(min_length=1)]
+    user: str = ""
+    password: SecretStr | None = None
+    """None: what the driver finds (``PGPASSFILE``, ``~/.pgpass``), or none is needed."""
+
+    @property
+    def shown(self) -> str:
+        """As an operator may see it."""
+        return f"postgresql://{self.host}:{self.port}/{self.database}"
+
+    @classmethod
+    def parse(cls, text: str, password: str | None = None) -> RecordsAddress:
+        """Read ``postgresql://[user[:password]@]host[:port]/database``.
+
+        Raises:
+            ValueError: It is not that.
+        """
+        url = urlsplit(text)
+        database = unquote(url.path.strip("/"))
+        if url.scheme not in {"postgresql", "postgres"} or not url.hostname or not database or url.query:
+            message = f"records {url.hostname or text!r}: expected postgresql://[user@]host[:port]/database"
+            raise ValueError(message)
+        secret = password if password is not None else (unquote(url.password) if url.password else None)
+        return cls(
+            host=url.hostname,
+            port=url.port or 5432,
+            database=database,
+            user=unquote(url.username or ""),
+            password=None if secret is None else SecretStr(secret),
         )
 
 
@@ -96,6 +133,8 @@ class GatewaySettings(_Settings):
     delayed_after_ms: Annotated[int, Field(ge=0)] = 10_000
     """An alarm whose deciding sample took longer than this to arrive is marked `delayed`."""
     snapshot_every_s: Annotated[float, Field(gt=0)] = 10.0
+    records: RecordsAddress | None = None
+    """None: an SQLite file in the data directory."""
     history: HistoryAddress | None = None
     """None: a DuckDB file in the data directory."""
     history_horizon_s: Annotated[float, Field(ge=0)] = 60.0

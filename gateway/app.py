@@ -35,6 +35,7 @@ from gateway.pipeline import Pipeline
 from gateway.records.database import open_reader, open_writer
 from gateway.records.following import LogFollowing
 from gateway.records.keeper import keep_short
+from gateway.records.postgresql import Guard
 from gateway.records.queries import Queries
 from gateway.records.writer import Records
 from gateway.threads import Crew
@@ -76,8 +77,9 @@ async def run_gateway(
     # for 5 ms, and there are a dozen such calls in a turn.
     sys.setswitchinterval(_SWITCH_S)
     with own(settings.data_dir), contextlib.closing(_listen(settings)) as listener:
-        writer = open_writer(settings.data_dir)
-        reader = open_reader(settings.data_dir)
+        writer = open_writer(settings.data_dir, settings.records)
+        reader = open_reader(settings.data_dir, settings.records)
+        guard = None if settings.records is None else Guard(writer, clock)
         board, hub = Board(), Hub()
         queries = Queries(reader)
         history = _open_history(settings, plant, queries, clock)
@@ -115,7 +117,7 @@ async def run_gateway(
             crew.start("pipeline", pipeline.run)
             crew.start("history", following.run, niceness=_BEHIND)
             crew.start("late-lane", lane.run, niceness=_LAST)
-            crew.start("keeper", lambda ended: keep_short(reader, ended))
+            crew.start("keeper", guard.run if guard else lambda ended: keep_short(reader, ended))
             on_ready("http://{}:{}".format(*listener.getsockname()[:2]))
             await _serve(server, listener, stop)
         finally:

@@ -11,18 +11,21 @@ import typer
 from config.errors import PlantError
 from config.plant.load import DEMO_PLANT, load_plant
 from config.plant.model import Plant
-from config.settings import BrokerAddress, HistoryAddress
+from config.settings import BrokerAddress, HistoryAddress, RecordsAddress
 
 __all__ = [
     "HistoryOption",
     "HistoryToken",
     "PlantFile",
+    "RecordsOption",
+    "RecordsPassword",
     "broker_address",
     "history_address",
     "http_address",
     "moment_ms",
     "plant_path",
     "read_plant",
+    "records_address",
     "wrong_use",
 ]
 
@@ -74,6 +77,27 @@ HistoryOption = Annotated[
 HistoryToken = Annotated[
     Path | None, typer.Option("--history-token-file", help="File with its token (api=v1: user:password).")
 ]
+
+
+RecordsOption = Annotated[
+    str,
+    typer.Option(
+        "--records",
+        help="Records database: postgresql://user@host/database; default: an SQLite file in the data directory.",
+    ),
+]
+RecordsPassword = Annotated[Path | None, typer.Option("--records-password-file", help="File with its password.")]
+
+
+def records_address(text: str, password_file: Path | None) -> RecordsAddress | None:
+    """Read the address of a records database, none when it is empty; a wrong one ends with exit 2."""
+    if not text:
+        return None
+    try:
+        password = password_file.read_text(encoding="utf-8").strip() if password_file else None
+        return RecordsAddress.parse(text, password)
+    except (ValueError, OSError) as error:
+        wrong_use(str(error))
 
 
 def history_address(text: str, token_file: Path | None) -> HistoryAddress | None:

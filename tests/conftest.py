@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from config.settings import RecordsAddress
+from tests.support.postgresql import PostgreSql
 from tests.support.servers import BROKERS, Broker
 from tests.support.waiting import eventually
 
@@ -30,6 +32,22 @@ def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
     """A running broker without persistence; the test runs once on each kind."""
     with BROKERS[request.param](tmp_path) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSql]:
+    """A PostgreSQL server for all tests that only need a database on one."""
+    with PostgreSql(tmp_path_factory.mktemp("postgresql")) as started:
+        yield started
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def records_address(request: pytest.FixtureRequest) -> RecordsAddress | None:
+    """Where the records of a test live: in its own folder (None), or in a fresh database; the test runs on both."""
+    if request.param == "sqlite":
+        return None
+    server: PostgreSql = request.getfixturevalue("postgresql")
+    return server.fresh()
 
 
 @pytest.fixture(autouse=True)

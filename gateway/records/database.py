@@ -11,7 +11,9 @@ from alembic.util.exc import CommandError
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
+from config.settings import RecordsAddress
 from gateway.errors import RecordsError
+from gateway.records.postgresql import reader_engine, writer_engine
 
 __all__ = ["DATABASE_FILE", "checkpoint", "migrate", "open_reader", "open_writer"]
 
@@ -25,26 +27,34 @@ _JOURNAL_LIMIT_BYTES = 1 << 30
 full load it reaches some 300 MB by itself; longer it grows only when something kept it from being checkpointed."""
 
 
-def open_writer(data_dir: Path) -> Engine:
+def open_writer(data_dir: Path, address: RecordsAddress | None = None) -> Engine:
     """Open the database for the one thread that writes, make it if needed, bring it to the newest schema.
+
+    Args:
+        data_dir: Where the SQLite file lies.
+        address: A PostgreSQL database instead.
 
     Raises:
         RecordsError: It cannot be opened or migrated.
     """
-    engine = _engine(data_dir, writer=True)
+    engine = _engine(data_dir, writer=True) if address is None else writer_engine(address)
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         migrate(engine)
     except (OSError, SQLAlchemyError, CommandError) as error:
         engine.dispose()
         later = "; a later release wrote it: start that release" if isinstance(error, CommandError) else ""
-        raise RecordsError(f"cannot open {data_dir / DATABASE_FILE}: {error}{later}") from error
+        where = data_dir / DATABASE_FILE if address is None else address.shown
+        raise RecordsError(f"cannot open {where}: {error}{later}") from error
+    except RecordsError:
+        engine.dispose()
+        raise
     return engine
 
 
-def open_reader(data_dir: Path) -> Engine:
+def open_reader(data_dir: Path, address: RecordsAddress | None = None) -> Engine:
     """Open the database, which exists, for reading from any thread."""
-    return _engine(data_dir, writer=False)
+    return _engine(data_dir, writer=False) if address is None else reader_engine(address)
 
 
 def migrate(engine: Engine) -> None:

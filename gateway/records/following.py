@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -42,8 +43,13 @@ class LogFollowing:
         samples = 0
         statement = select(log).where(log.c.position > position).order_by(log.c.position).limit(_ROWS)
         try:
-            with self._engine.begin() as connection:
-                for row in connection.execute(statement):  # one at a time: a row may be tens of megabytes
+            with (
+                self._engine.begin() as connection,
+                closing(
+                    connection.execution_options(stream_results=True, max_row_buffer=1).execute(statement)
+                ) as rows,  # one at a time: a row may be tens of megabytes
+            ):
+                for row in rows:
                     if entries and samples + row.samples > max_samples:
                         break
                     position = row.position

@@ -9,9 +9,9 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, func, or_, select
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
-from gateway.errors import RecordsBusyError, RecordsError
+from gateway.records.dialects import meaning_of
 from gateway.records.reconcile import local_alarms
 from gateway.records.schema import (
     OPEN_STATES,
@@ -241,11 +241,8 @@ class Queries:
         try:
             with self._engine.connect() as connection:
                 yield connection
-        except OperationalError as error:
-            kind = RecordsBusyError if "locked" in str(error.orig) else RecordsError
-            raise kind(f"reading the records database: {error.orig}") from error
         except DBAPIError as error:
-            raise RecordsError(f"reading the records database: {error.orig}") from error
+            raise meaning_of(error)(f"reading the records database: {error.orig}") from error
 
 
 def _rows(connection: Connection, query: Select[Any]) -> list[Row]:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, bindparam, delete, func, select
-from sqlalchemy.dialects.sqlite import Insert, insert
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, delete, func, select
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from config.contract.alarms import LocalAlarm
 from config.contract.messages import EdgeStatus, encode
-from gateway.errors import RecordsBusyError, RecordsError, RecordsFullError
+from gateway.errors import RecordsError
 from gateway.ingest.acceptance import DeadLetter, Mark
 from gateway.ledger import Count
 from gateway.records import schema
+from gateway.records.dialects import Statements, meaning_of, storable
 from gateway.records.log import Kind, LogRow
 
 __all__ = ["Commit", "Records", "Stored"]
@@ -83,87 +83,18 @@ class Stored:
     """Rows of the log up to here are gone."""
 
 
-def _upsert(table: Any, keys: tuple[str, ...]) -> Any:  # noqa: ANN401 - SQLAlchemy's own types
-    statement = insert(table)
-    changed = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
-    return statement.on_conflict_do_update(index_elements=keys, set_=changed)
-
-
-def _add_counts() -> Any:  # noqa: ANN401 - SQLAlchemy's own types
-    statement = insert(schema.ledger)
-    added = {count.value: schema.ledger.c[count.value] + statement.excluded[count.value] for count in Count}
-    return statement.on_conflict_do_update(index_elements=("edge",), set_=added)
-
-
-def _add_dead_letter() -> Any:  # noqa: ANN401 - SQLAlchemy's own types
-    statement = insert(schema.dead_letter)
-    columns, new = schema.dead_letter.c, statement.excluded
-    return statement.on_conflict_do_update(
-        index_elements=("reason", "topic", "sha256"),
-        set_={
-            "count": columns["count"] + new["count"],
-            "samples": columns.samples + new.samples,
-            "last_ms": new.last_ms,
-            "detail": new.detail,
-        },
-    )
-
-
-def _put_status() -> Any:  # noqa: ANN401 - SQLAlchemy's own types
-    """An offline status (a will) keeps what the edge last said of itself."""
-    statement = insert(schema.edge_status)
-    old, new = schema.edge_status.c, statement.excluded
-    return statement.on_conflict_do_update(
-        index_elements=("edge",),
-        set_={
-            "received_ms": new.received_ms,
-            "since_ms": func.iif(old.online == new.online, old.since_ms, new.since_ms),
-            "online": new.online,
-            "payload": func.iif(new.online, new.payload, old.payload),
-        },
-    )
-
-
-_INSERT_LOG = insert(schema.log)
-_PUT_MARK = _upsert(schema.mark, ("edge", "epoch"))
-_ADD_COUNTS = _add_counts()
-_ADD_DEAD_LETTER = _add_dead_letter()
-_PUT_STATUS = _put_status()
-_PUT_ALARM = _upsert(schema.alarm, ("alarm_id",))
-_PUT_LOCAL_ALARM = _upsert(schema.local_alarm, ("edge", "alarm_id"))
-_INSERT_EVENT = insert(schema.alarm_event)
-_INSERT_TAG = insert(schema.tag)
-_PUT_FOLLOWER = _upsert(schema.follower, ("name",))
-_INSERT_SNAPSHOT = _upsert(schema.snapshot, ("position",))
-_DROP_SNAPSHOTS = delete(schema.snapshot).where(schema.snapshot.c.position < bindparam("upto"))
-_TRIM_LOG = delete(schema.log).where(schema.log.c.position <= bindparam("upto"))
 _LOCAL_COLUMNS = tuple(column.name for column in schema.local_alarm.c if column.name not in {"edge", "received_ms"})
 _COUNTS = tuple(Count)
 _MARK_ROW = attrgetter(*(column.name for column in schema.mark.c))
 _LOG_ROW = attrgetter(*(column.name for column in schema.log.c))
 
 
-def _compiled(statement: Insert, table: Table, engine: Engine) -> str:
-    """Return the SQL of an insert that takes all columns of its table, in their order."""
-    columns = [column.name for column in table.c]
-    compiled = statement.compile(dialect=engine.dialect, column_keys=columns)
-    if compiled.positiontup != columns:
-        raise RecordsError(f"{table.name}: the database driver takes {compiled.positiontup}, not {columns}")
-    return str(compiled)
-
-
 @contextmanager
 def _explained(doing: str) -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
-        if "locked" in str(error.orig) or "busy" in str(error.orig):
-            raise RecordsBusyError(f"{doing}: {error.orig}") from error
-        if "is full" in str(error.orig):
-            raise RecordsFullError(f"{doing}: {error.orig}") from error
-        raise RecordsError(f"{doing}: {error.orig}") from error
     except DBAPIError as error:
-        raise RecordsError(f"{doing}: {error.orig}") from error
+        raise meaning_of(error)(f"{doing}: {error.orig}") from error
     except SQLAlchemyError as error:
         raise RecordsError(f"{doing}: {error}") from error
 
@@ -177,10 +108,7 @@ class Records:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        # Written in every turn, for every edge: compiled once, to be run with plain tuples in the order of the columns.
-        self._insert_log = _compiled(_INSERT_LOG, schema.log, engine)
-        self._put_mark = _compiled(_PUT_MARK, schema.mark, engine)
-        self._add_counts = _compiled(_ADD_COUNTS, schema.ledger, engine)
+        self._do = Statements(engine)
 
     def load(self) -> Stored:
         """Read everything a pipeline needs to go on.
@@ -224,8 +152,12 @@ class Records:
             RecordsError: The database cannot be read.
         """
         statement = select(schema.log).where(schema.log.c.position > position).order_by(schema.log.c.position)
-        with _explained("reading the log"), self._engine.begin() as connection:
-            for row in connection.execute(statement):
+        with (
+            _explained("reading the log"),
+            self._engine.begin() as connection,
+            closing(connection.execution_options(stream_results=True, max_row_buffer=1).execute(statement)) as rows,
+        ):
+            for row in rows:
                 yield LogRow(row.position, Kind(row.kind), row.received_ms, row.samples, row.payload)
 
     def alarms_since(self, sequence: int) -> list[dict[str, Any]]:
@@ -269,49 +201,50 @@ class Records:
             RecordsBusyError: Somebody else holds the database; nothing was written, trying again may help.
             RecordsError: Nothing was written.
         """
+        do = self._do
         with _explained("committing a batch"), self._engine.begin() as connection:
             if commit.names:
-                connection.execute(_INSERT_TAG, [{"tag_id": row, "name": name} for row, name in commit.names.items()])
+                connection.execute(do.insert_tag, [{"tag_id": row, "name": name} for row, name in commit.names.items()])
             if commit.log:
-                connection.exec_driver_sql(self._insert_log, [_LOG_ROW(row) for row in commit.log])
+                do.insert_log(connection, [_LOG_ROW(row) for row in commit.log])
             if commit.marks:
-                connection.exec_driver_sql(self._put_mark, [_MARK_ROW(mark) for mark in commit.marks])
+                do.put_mark(connection, [_MARK_ROW(mark) for mark in commit.marks])
             if commit.counts:
-                connection.exec_driver_sql(self._add_counts, [_ledger_row(*one) for one in commit.counts.items()])
+                do.add_counts(connection, [_ledger_row(*one) for one in commit.counts.items()])
             self._set_aside(connection, commit)
             if commit.statuses:
                 rows = [_status_row(edge, status, commit.received_ms) for edge, status in commit.statuses.items()]
-                connection.execute(_PUT_STATUS, rows)
+                connection.execute(do.put_status, rows)
             if commit.local_alarms:
                 rows = [_local_alarm_row(*one, commit.received_ms) for one in commit.local_alarms]
-                connection.execute(_PUT_LOCAL_ALARM, rows)
+                connection.execute(do.put_local_alarm, rows)
             if commit.alarms:
-                connection.execute(_PUT_ALARM, list(commit.alarms))
+                connection.execute(do.put_alarm, list(commit.alarms))
             if commit.events:
-                connection.execute(_INSERT_EVENT, list(commit.events))
+                connection.execute(do.insert_event, list(commit.events))
             self._keep_house(connection, commit)
 
-    @staticmethod
-    def _set_aside(connection: Connection, commit: Commit) -> None:
+    def _set_aside(self, connection: Connection, commit: Commit) -> None:
         if not commit.dead_letters:
             return
-        connection.execute(_ADD_DEAD_LETTER, [_dead_letter_row(one, commit.received_ms) for one in commit.dead_letters])
+        connection.execute(
+            self._do.add_dead_letter, [_dead_letter_row(one, commit.received_ms) for one in commit.dead_letters]
+        )
         newest = connection.scalar(select(func.max(schema.dead_letter.c.id))) or 0
         if newest > _DEAD_LETTERS_KEPT:
             connection.execute(delete(schema.dead_letter).where(schema.dead_letter.c.id <= newest - _DEAD_LETTERS_KEPT))
 
-    @staticmethod
-    def _keep_house(connection: Connection, commit: Commit) -> None:
+    def _keep_house(self, connection: Connection, commit: Commit) -> None:
         if commit.followers:
             rows = [{"name": name, "position": position} for name, position in commit.followers.items()]
-            connection.execute(_PUT_FOLLOWER, rows)
+            connection.execute(self._do.put_follower, rows)
         if commit.snapshot is not None:
             position, payload = commit.snapshot
             row = {"position": position, "created_ms": commit.received_ms, "payload": payload}
-            connection.execute(_INSERT_SNAPSHOT, row)
-            connection.execute(_DROP_SNAPSHOTS, {"upto": position})
+            connection.execute(self._do.put_snapshot, row)
+            connection.execute(self._do.drop_snapshots, {"upto": position})
         if commit.trim_upto is not None:
-            connection.execute(_TRIM_LOG, {"upto": commit.trim_upto})
+            connection.execute(self._do.trim_log, {"upto": commit.trim_upto})
 
 
 def _ledger_row(edge: str, counts: Counter[Count]) -> tuple[str | int, ...]:
@@ -337,8 +270,8 @@ def _dead_letter_row(one: DeadLetter, received_ms: int) -> dict[str, Any]:
         "reason": one.reason,
         "site": one.site,
         "edge": one.edge,
-        "topic": one.topic[:1000],
-        "detail": one.detail,
+        "topic": storable(one.topic[:1000]),
+        "detail": storable(one.detail),
         "sha256": one.sha256,
         "bytes": one.size,
         "head": one.head,

@@ -17,10 +17,13 @@ from hazgate.arguments import (
     HistoryOption,
     HistoryToken,
     PlantFile,
+    RecordsOption,
+    RecordsPassword,
     broker_address,
     history_address,
     http_address,
     read_plant,
+    records_address,
 )
 from hazgate.logs import log_for_operators
 
@@ -28,6 +31,7 @@ __all__ = ["run"]
 
 
 def run(
+    *,
     data: Annotated[Path, typer.Option(help="Data directory: records, history, log.")],
     plant: PlantFile = "demo",
     broker: Annotated[
@@ -36,6 +40,8 @@ def run(
     http: Annotated[
         str, typer.Option(help="Address of API and live page; port 0 takes a free one.")
     ] = "127.0.0.1:8080",
+    records: RecordsOption = "",
+    records_password_file: RecordsPassword = None,
     history: HistoryOption = "",
     history_token_file: HistoryToken = None,
     foreign_sites: Annotated[
@@ -51,6 +57,7 @@ def run(
         http_host=host,
         http_port=port,
         foreign_sites=foreign_sites,
+        records=records_address(records, records_password_file),
         history=history_address(history, history_token_file),
     )
     described = read_plant(plant)

@@ -15,7 +15,17 @@ from config.settings import BrokerAddress, GatewaySettings
 from gateway.app import run_gateway
 from gateway.broker import EmbeddedBroker
 from gateway.errors import GatewayError
-from hazgate.arguments import HistoryOption, HistoryToken, PlantFile, history_address, http_address, read_plant
+from hazgate.arguments import (
+    HistoryOption,
+    HistoryToken,
+    PlantFile,
+    RecordsOption,
+    RecordsPassword,
+    history_address,
+    http_address,
+    read_plant,
+    records_address,
+)
 from hazgate.groups import sentences
 from hazgate.logs import log_for_operators
 
@@ -23,6 +33,7 @@ __all__ = ["run"]
 
 
 def run(
+    *,
     plant: PlantFile,
     data: Annotated[Path, typer.Option(help="Data directory, made when missing.", file_okay=False)] = Path(
         "hazgate-data"
@@ -31,6 +42,8 @@ def run(
         str, typer.Option(help="Address of API and live page; port 0 takes a free one.")
     ] = "127.0.0.1:8080",
     port: Annotated[int, typer.Option(help="MQTT port; 0 takes a free one.", min=0, max=65535)] = 1883,
+    records: RecordsOption = "",
+    records_password_file: RecordsPassword = None,
     history: HistoryOption = "",
     history_token_file: HistoryToken = None,
     mqtt_host: Annotated[str, typer.Option(help="Address of the MQTT listener; 0.0.0.0 lets edges in.")] = "127.0.0.1",
@@ -46,6 +59,7 @@ def run(
         broker=BrokerAddress.parse(broker.address),
         http_host=host,
         http_port=http_port,
+        records=records_address(records, records_password_file),
         history=history_address(history, history_token_file),
     )
     try:

@@ -23,7 +23,7 @@ from config.contract.messages import Kept, decode
 from config.contract.topics import Kind, edge_topic
 from config.plant.model import CONDITIONS, Plant
 from config.reserve import Reserve
-from config.settings import GatewaySettings
+from config.settings import GatewaySettings, RecordsAddress
 from gateway.commands import Inbox
 from gateway.errors import RecordsError
 from gateway.history.duckdb_store import HistoryStore
@@ -146,6 +146,7 @@ class Rig:
     snapshot_every_s: float = 10.0
     history_position: Callable[[], int] = lambda: 0
     reserve_bytes: int = 65_536
+    records_address: RecordsAddress | None = None
     checkpointing: bool = False
     """The write-ahead log is kept short, as `gateway.records.keeper` does."""
     with_history: bool = False
@@ -168,7 +169,10 @@ class Rig:
         self._open()
 
     def _open(self) -> None:
-        self.database, self.reader = open_writer(self.data_dir), open_reader(self.data_dir)
+        self.database, self.reader = (
+            open_writer(self.data_dir, self.records_address),
+            open_reader(self.data_dir, self.records_address),
+        )
         self.records = _Records(self.database)
         self.lane: LateLane = _RestingLane(*self._for_lane())
         if self.with_history:

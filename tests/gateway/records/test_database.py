@@ -17,12 +17,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from config.settings import RecordsAddress
 from gateway.errors import RecordsError
 from gateway.records import database, keeper
 from gateway.records.database import DATABASE_FILE, checkpoint, migrate, open_reader, open_writer
 from gateway.records.keeper import keep_short
 from gateway.records.schema import metadata
 from gateway.records.writer import Records
+from tests.support.postgresql import PostgreSql
 from tests.support.rows import alarm_row, event_row
 from tests.support.waiting import eventually
 
@@ -240,6 +242,57 @@ def test_a_crash_before_any_checkpoint_loses_nothing(tmp_path: Path) -> None:
                 (copy / file.name).write_bytes(file.read_bytes())
     with closing(sqlite3.connect(copy / DATABASE_FILE)) as raw:
         assert raw.execute("SELECT name FROM follower").fetchall() == [("a",)]
+
+
+@contextmanager
+def broken(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the last step of the newest migration fail."""
+    with monkeypatch.context() as patch:
+
+        def fail(*_: object, **__: object) -> None:
+            message = "killed in the middle"
+            raise RuntimeError(message)
+
+        patch.setattr("alembic.op.create_index", fail)
+        with pytest.raises(RuntimeError, match="in the middle"):
+            yield
+
+
+def test_a_migration_that_is_interrupted_leaves_what_was(
+    tmp_path: Path, records_address: RecordsAddress | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(database.__file__).with_name("migrations")))
+    engine = open_writer(tmp_path, records_address)
+    put(engine, "a", 1)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0003")
+    before = set(inspect(engine).get_table_names())
+    with broken(monkeypatch):
+        migrate(engine)
+    assert set(inspect(engine).get_table_names()) == before
+    migrate(engine)
+    assert set(inspect(engine).get_table_names()) == {"alembic_version", *metadata.tables}
+    assert names(engine) == ["a"]
+    engine.dispose()
+
+
+def test_a_new_postgresql_database_has_exactly_the_schema_and_goes_down_to_nothing(
+    tmp_path: Path, postgresql: PostgreSql
+) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(database.__file__).with_name("migrations")))
+    engine = open_writer(tmp_path, postgresql.empty())
+    with engine.connect() as connection:
+        found = compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
+    changes = [one for group in found for one in (group if isinstance(group, list) else [group])]
+    assert [one for one in changes if "comment" not in one[0]] == [], "comments of columns may be newer"
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+    assert inspect(engine).get_table_names() == ["alembic_version"]
+    engine.dispose()
 
 
 def test_a_database_of_the_first_release_keeps_its_alarms(tmp_path: Path) -> None:

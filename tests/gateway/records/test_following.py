@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from alerting.batch import Batch, Disposition
 from config.contract.quality import Quality, Reason, pack
+from config.settings import RecordsAddress
 from gateway.errors import RecordsError
 from gateway.records import following
 from gateway.records.database import open_reader, open_writer
@@ -23,16 +24,16 @@ SUSPECT = pack(Quality.BAD, Reason.CLOCK_SUSPECT)
 
 
 @pytest.fixture
-def records(tmp_path: Path) -> Iterator[Records]:
-    engine = open_writer(tmp_path)
+def records(tmp_path: Path, records_address: RecordsAddress | None) -> Iterator[Records]:
+    engine = open_writer(tmp_path, records_address)
     yield Records(engine)
     engine.dispose()
 
 
 @pytest.fixture
-def log(records: Records, tmp_path: Path) -> Iterator[LogFollowing]:
+def log(records: Records, tmp_path: Path, records_address: RecordsAddress | None) -> Iterator[LogFollowing]:
     assert records is not None
-    engine = open_reader(tmp_path)
+    engine = open_reader(tmp_path, records_address)
     yield LogFollowing(engine)
     engine.dispose()
 
