@@ -31,16 +31,18 @@ from gateway.ingest.mqtt import MqttTransport
 from gateway.late_lane import LateLane
 from gateway.live import Board, Hub
 from gateway.lock import own
+from gateway.mirror import Mirror
 from gateway.pipeline import Pipeline
 from gateway.records.database import open_reader, open_writer
+from gateway.records.desk import Desk
 from gateway.records.following import LogFollowing
 from gateway.records.keeper import keep_short
-from gateway.records.postgresql import Guard
+from gateway.records.postgresql import Guard, desk_engine, reader_engine
 from gateway.records.queries import Queries
 from gateway.records.writer import Records
 from gateway.threads import Crew
 
-__all__ = ["HISTORY_FILE", "run_gateway"]
+__all__ = ["HISTORY_FILE", "run_api", "run_gateway"]
 
 HISTORY_FILE = "history.duckdb"
 _JOIN_S = 5.0
@@ -137,6 +139,58 @@ async def run_gateway(
         raise GatewayError(
             f"the {crew.failed} thread failed; see the log above. Start the gateway again: nothing is lost"
         )
+
+
+async def run_api(
+    settings: GatewaySettings,
+    plant: Plant,
+    clock: Clock,
+    stop: asyncio.Event,
+    on_ready: Callable[[str], None] = lambda _address: None,
+) -> None:
+    """Run the HTTP interface alone until ``stop`` is set: it sees the pipeline only through the stores.
+
+    Args:
+        settings: What the operator set; ``records`` and ``history`` are servers the worker uses too.
+        plant: As the worker has it.
+        clock: Wall and monotonic.
+        stop: Ends it cleanly.
+        on_ready: Called with the address of the HTTP interface once it listens.
+
+    Raises:
+        GatewayError: It cannot start, or its follower failed.
+    """
+    if settings.records is None or settings.history is None:
+        raise GatewayError(
+            "an API of its own needs --records postgresql://... and --history influx://..., as the worker"
+        )
+    with contextlib.closing(_listen(settings)) as listener:
+        reader, writing = reader_engine(settings.records), desk_engine(settings.records)
+        reading = InfluxClient(settings.history)
+        queries, board, hub = Queries(reader), Board(), Hub()
+        mirror = Mirror(plant, Records(reader), queries, board, hub, clock)
+        desk = Desk(writing, clock)
+        history = InfluxReader(reading, queries.tag_name)
+        api = create_api(plant, board, hub, queries, history, clock, version("hazgate"), desk)
+        loop = asyncio.get_running_loop()
+
+        def give_up() -> None:
+            loop.call_soon_threadsafe(stop.set)
+
+        crew = Crew(give_up)
+        server = ApiServer(api)
+        try:
+            crew.start("mirror", mirror.run)
+            on_ready("http://{}:{}".format(*listener.getsockname()[:2]))
+            await _serve(server, listener, stop)
+        finally:
+            crew.stop.set()
+            await asyncio.to_thread(crew.join, _JOIN_S)
+            reading.close()
+            writing.dispose()
+            reader.dispose()
+    if crew.failed:
+        raise GatewayError(f"the {crew.failed} thread failed; see the log above. Start it again: nothing is lost")
 
 
 @dataclass(frozen=True, slots=True)

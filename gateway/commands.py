@@ -7,11 +7,11 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from gateway.errors import ConflictError, GatewayError, NotFoundError, OverloadError
 
-__all__ = ["Acknowledge", "Inbox", "Order"]
+__all__ = ["Acknowledge", "Asking", "Inbox", "Order"]
 
 _WAITING = 100
 """Commands that may wait for the pipeline; it takes them all in each of its turns."""
@@ -36,6 +36,8 @@ class Order:
     outcome: dict[str, Any] | ConflictError | NotFoundError | None = None
     """The row of the alarm after it, or why not."""
     future: Future[dict[str, Any]] = field(default_factory=Future)
+    id: str = ""
+    """Of a command from another process, who looks for its answer in the records."""
 
     def settle(self) -> None:
         """Tell the outcome; what it says must be durable."""
@@ -44,10 +46,28 @@ class Order:
         elif self.outcome is not None:
             self.future.set_result(self.outcome)
 
+    def answer(self) -> dict[str, Any]:
+        """Return the outcome as the records keep it for another process (`gateway.records.desk.Answer`)."""
+        match self.outcome:
+            case NotFoundError():
+                return {"not_found": str(self.outcome)}
+            case ConflictError():
+                return {"conflict": str(self.outcome)}
+            case row:
+                return {"row": row}
+
     def fail(self, error: GatewayError) -> None:
         """Tell that nothing came of it."""
         if not self.future.done():
             self.future.set_exception(error)
+
+
+class Asking(Protocol):
+    """Where HTTP hands commands over; `Inbox` is one, and the other process's end of it another."""
+
+    def ask(self, command: Acknowledge, within_s: float) -> dict[str, Any]:
+        """See `Inbox.ask`."""
+        ...
 
 
 class Inbox:

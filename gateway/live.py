@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["AlarmNotice", "Board", "Health", "Hub", "Values"]
+from alerting.engine import Engine
+
+__all__ = ["AlarmNotice", "Board", "Health", "Hub", "Values", "values_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,25 @@ class Values:
     quality: NDArray[np.uint8]
     stale: NDArray[np.bool_]
     """The value is older than the tag's allowance: never to be shown as good."""
+
+
+def values_of(engine: Engine, names: tuple[str, ...], at_ms: int) -> Values:
+    """Return a copy of what an engine holds now.
+
+    Args:
+        engine: Of which tags are the rows.
+        names: Row -> tag name.
+        at_ms: Gateway clock.
+    """
+    return Values(
+        at_ms=at_ms,
+        names=names,
+        time_ms=engine.time_ms.copy(),
+        received_ms=engine.received_ms.copy(),
+        value=engine.value.copy(),
+        quality=engine.quality.copy(),
+        stale=engine.stale.copy(),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from config.plant.model import Plant
 from config.reserve import Reserve
 from config.settings import GatewaySettings
 from gateway.alarms import AlarmBook, Decided
-from gateway.commands import Inbox
+from gateway.commands import Inbox, Order
 from gateway.errors import OverloadError, RecordsBusyError, RecordsError, RecordsFullError
 from gateway.history.port import Behind
 from gateway.ingest.acceptance import Intake, Mark, take_in
@@ -31,7 +31,7 @@ from gateway.ingest.decode import Decoder
 from gateway.ingest.transport import Message, Transport
 from gateway.late_lane import FOLLOWER as LATE_LANE
 from gateway.late_lane import LateLane
-from gateway.live import AlarmNotice, Board, Hub, Values
+from gateway.live import AlarmNotice, Board, Hub, values_of
 from gateway.orders import carry_out
 from gateway.outlet import FOLLOWER, Outlet
 from gateway.pace import Pace
@@ -45,6 +45,8 @@ from gateway.tally import Tally
 __all__ = ["Pipeline"]
 
 _TICK_MS = 1_000
+_DESK_S = 0.1
+"""Between two looks at what other processes ask for."""
 _JUMP_MS = 2_000
 """More than a clock is slewed between two ticks."""
 _TRIM_PER_ROW = 3
@@ -124,6 +126,7 @@ class Pipeline:
         self._pace = Pace(clock)
         self._snapshot_at_s = 0.0
         self._tick_at_s = 0.0
+        self._desk_at_s = 0.0
         self._outlet_written = 0
         self._replayable_from = 0
         self._trimmed = 0
@@ -155,10 +158,7 @@ class Pipeline:
     # --- one turn ----------------------------------------------------------------------------------------------
 
     def _turn(self, work: _Work, stop: threading.Event) -> None:
-        wait_s = max(0.0, self._tick_at_s - self._clock.monotonic_s())
-        messages = self._transport.poll(wait_s)
-        if self._full:
-            messages = ()  # not acknowledged, not confirmed: everything comes again when there is room
+        messages = self._receive()
         received_ms = self._clock.wall_ms()
         intake = take_in(work.decoder.read(messages), work.marks, received_ms)
         commit = self._open_commit(intake)
@@ -172,9 +172,10 @@ class Pipeline:
         ticking = self._clock.monotonic_s() >= self._tick_at_s
         if ticking:
             self._tick(work, commit, decided, received_ms)
-        orders = self._inbox.take()
+        orders = self._orders()
         for order in orders:
             carry_out(order, work.book, self._records, decided, self._clock.wall_ms(), work.position)
+        commit.answers = {order.id: order.answer() for order in orders if order.id}
         commit.alarms, commit.events = decided.alarms, decided.events
         if not commit.is_empty:
             self._trim(commit)
@@ -184,6 +185,24 @@ class Pipeline:
             order.settle()
         if ticking:
             self._show(work, received_ms)
+
+    def _receive(self) -> Sequence[Message]:
+        """Wait for messages until something else is due."""
+        wait_s = max(0.0, self._tick_at_s - self._clock.monotonic_s())
+        if self._settings.records is not None:
+            wait_s = min(wait_s, _DESK_S)
+        messages = self._transport.poll(wait_s)
+        # On a full disk not acknowledged, not confirmed: everything comes again when there is room.
+        return () if self._full else messages
+
+    def _orders(self) -> list[Order]:
+        """Return what people ask for: in this process, and through the records in others."""
+        orders = self._inbox.take()
+        now_s = self._clock.monotonic_s()
+        if self._settings.records is not None and now_s >= self._desk_at_s:
+            self._desk_at_s = now_s + _DESK_S
+            orders += self._records.asked()
+        return orders
 
     @staticmethod
     def _open_commit(intake: Intake) -> Commit:
@@ -220,6 +239,7 @@ class Pipeline:
         transitions = work.engine.tick(now_ms)
         work.position += 1
         commit.log.append(LogRow(work.position, Kind.TICK, now_ms))
+        commit.health = self._board.health
         self._decide(work, transitions, decided, now_ms, ticking=True)
         self._recall(work, decided)
         rejected = self._history.rejected()
@@ -322,16 +342,7 @@ class Pipeline:
 
     def _show(self, work: _Work, now_ms: int) -> None:
         """Put a copy of the values and the state of health on the board."""
-        engine = work.engine
-        self._board.values = Values(
-            at_ms=now_ms,
-            names=work.rows.names,
-            time_ms=engine.time_ms.copy(),
-            received_ms=engine.received_ms.copy(),
-            value=engine.value.copy(),
-            quality=engine.quality.copy(),
-            stale=engine.stale.copy(),
-        )
+        self._board.values = values_of(work.engine, work.rows.names, now_ms)
         self._board.report(
             at_ms=now_ms,
             beat_monotonic_s=self._clock.monotonic_s(),

@@ -25,7 +25,7 @@ from gateway.records.log import Kind, LogRow, decode_samples
 from gateway.records.writer import Commit, Records, Stored
 from gateway.tags import assign_rows
 
-__all__ = ["Resumed", "resume"]
+__all__ = ["Resumed", "replay_row", "restore_engine", "resume"]
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +67,7 @@ def resume(records: Records, plant: Plant, delayed_after_ms: int, now_ms: int) -
     stored = records.load()
     names = assign_rows(stored.names, plant)
     rules = compile_rules(plant, names)
-    engine, remembers = _restore(rules, stored)
+    engine, remembers = restore_engine(rules, stored)
     snapshot_position = stored.snapshot[0] if stored.snapshot else 0
     replayed = _replay(records, engine, snapshot_position)
     if not remembers:
@@ -100,7 +100,7 @@ def resume(records: Records, plant: Plant, delayed_after_ms: int, now_ms: int) -
     )
 
 
-def _restore(rules: Rules, stored: Stored) -> tuple[Engine, bool]:
+def restore_engine(rules: Rules, stored: Stored) -> tuple[Engine, bool]:
     """Return the engine of the last snapshot, and whether it remembers what was before the log that is left."""
     if stored.snapshot is None:
         return Engine(rules), True
@@ -131,20 +131,25 @@ def _of_engine(alarm: Mapping[str, Any]) -> bool:
     return bool(alarm["state"] == "active" and alarm["condition"] != Condition.SYSTEM)
 
 
+def replay_row(engine: Engine, row: LogRow) -> None:
+    """Let an engine see again what it saw then."""
+    match row.kind:
+        case Kind.SAMPLES:
+            engine.evaluate(decode_samples(row.payload)[0], row.received_ms)
+        case Kind.TICK:
+            engine.tick(row.received_ms)
+        case Kind.START:
+            engine.start(row.received_ms)
+        case Kind.BACKLOG:
+            pass  # the engine never saw it
+
+
 def _replay(records: Records, engine: Engine, position: int) -> int:
     """Let the engine see again what it saw after ``position``; returns the number of rows."""
     count = 0
     for row in records.rows_after(position):
         count += 1
-        match row.kind:
-            case Kind.SAMPLES:
-                engine.evaluate(decode_samples(row.payload)[0], row.received_ms)
-            case Kind.TICK:
-                engine.tick(row.received_ms)
-            case Kind.START:
-                engine.start(row.received_ms)
-            case Kind.BACKLOG:
-                pass  # the engine never saw it
+        replay_row(engine, row)
     return count
 
 

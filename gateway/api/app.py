@@ -19,7 +19,7 @@ from gateway.api.headers import SafetyHeaders
 from gateway.api.metrics import metrics_registry
 from gateway.api.parameters import refuse_unknown
 from gateway.api.problems import Problem, install_problems
-from gateway.commands import Inbox
+from gateway.commands import Asking
 from gateway.history.port import HistoryReader
 from gateway.live import Board, Hub
 from gateway.records.queries import Queries
@@ -41,7 +41,7 @@ def create_api(
     history: HistoryReader,
     clock: Clock,
     software_version: str,
-    inbox: Inbox,
+    inbox: Asking,
 ) -> FastAPI:
     """Return the application. It starts and stops nothing but its own stream."""
     feed = Feed(Source(plant, board, hub, queries, clock, software_version))

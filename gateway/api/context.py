@@ -11,7 +11,7 @@ from config.clock import Clock
 from config.plant.model import Plant, Tag
 from gateway.api.feed import Feed
 from gateway.api.problems import NoSuchThingError
-from gateway.commands import Inbox
+from gateway.commands import Asking
 from gateway.history.port import HistoryReader
 from gateway.live import Board
 from gateway.records.queries import Queries
@@ -30,7 +30,7 @@ class Context:
     clock: Clock
     software_version: str
     feed: Feed
-    inbox: Inbox
+    inbox: Asking
 
     def tag(self, name: str) -> Tag:
         """Return a tag of the plant.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, bindparam, case, delete
+from sqlalchemy import Connection, Engine, Table, bindparam, case, delete, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -40,6 +40,11 @@ class Statements:
         self.put_status = _put_status(insert)
         self.put_local_alarm = _upsert(insert, schema.local_alarm, ("edge", "alarm_id"))
         self.put_alarm = _upsert(insert, schema.alarm, ("alarm_id",))
+        self.put_worker = _upsert(insert, schema.worker, ("name",))
+        self.answer = (
+            update(schema.command).where(schema.command.c.id == bindparam("of")).values(outcome=bindparam("said"))
+        )
+        self.drop_commands = delete(schema.command).where(schema.command.c.created_ms < bindparam("before"))
         self.insert_event = insert(schema.alarm_event)
         self.insert_tag = insert(schema.tag)
         self.put_follower = _upsert(insert, schema.follower, ("name",))

@@ -16,7 +16,7 @@ from config.clock import Clock
 from config.settings import RecordsAddress
 from gateway.errors import RecordsError
 
-__all__ = ["Guard", "reader_engine", "writer_engine"]
+__all__ = ["Guard", "desk_engine", "reader_engine", "writer_engine"]
 
 _LOCK = 0x48617A47617465
 """'HazGate': the advisory lock of the one who writes the records of a database."""
@@ -64,6 +64,11 @@ def reader_engine(address: RecordsAddress) -> Engine:
         isolation_level="REPEATABLE READ",
         connect_args=arguments,
     )
+
+
+def desk_engine(address: RecordsAddress) -> Engine:
+    """Return an engine for handing commands over: it may write, and takes no lock."""
+    return create_engine(_url(address), pool_size=4, pool_pre_ping=True, connect_args=_arguments("desk"))
 
 
 class Guard:

@@ -23,6 +23,7 @@ from gateway.records.schema import (
     ledger,
     mark,
     tag,
+    worker,
 )
 
 __all__ = [
@@ -148,6 +149,12 @@ class Queries:
         """Return how far those who follow the log or the events have come, as far as that is kept here."""
         with self._read() as connection:
             return {row.name: row.position for row in connection.execute(select(follower))}
+
+    def worker(self) -> tuple[int, str] | None:
+        """Return when the worker last said how it does, and what it said (`gateway.live.Health`, JSON)."""
+        with self._read() as connection:
+            row = connection.execute(select(worker).where(worker.c.name == "pipeline")).first()
+            return None if row is None else (row.at_ms, row.health)
 
     def alarms(self, wanted: AlarmFilter, sort: AlarmSort, after: AlarmKey | None, limit: int) -> list[Row]:
         """Return the first ``limit`` alarms behind ``after``.

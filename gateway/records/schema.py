@@ -25,6 +25,7 @@ __all__ = [
     "OPEN_STATES",
     "alarm",
     "alarm_event",
+    "command",
     "dead_letter",
     "edge_status",
     "follower",
@@ -35,6 +36,7 @@ __all__ = [
     "metadata",
     "snapshot",
     "tag",
+    "worker",
 ]
 
 metadata = MetaData()
@@ -216,6 +218,24 @@ snapshot = Table(
     Column("position", BigInteger, primary_key=True, comment="log row it includes"),
     Column("created_ms", BigInteger, nullable=False),
     Column("payload", LargeBinary, nullable=False),
+)
+
+worker = Table(
+    "worker",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("health", Text, nullable=False, comment="gateway.live.Health, JSON"),
+)
+
+command = Table(
+    "command",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("created_ms", BigInteger, nullable=False, index=False),
+    Column("payload", Text, nullable=False, comment="gateway.commands.Acknowledge, JSON"),
+    Column("outcome", Text, nullable=True, comment="gateway.records.desk.Answer, JSON; null: not done yet"),
+    Index("command_created", "created_ms"),
 )
 
 follower = Table(

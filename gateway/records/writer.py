@@ -9,20 +9,25 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Engine, delete, func, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from config.contract.alarms import LocalAlarm
 from config.contract.messages import EdgeStatus, encode
+from gateway.commands import Acknowledge, Order
 from gateway.errors import RecordsError
 from gateway.ingest.acceptance import DeadLetter, Mark
 from gateway.ledger import Count
+from gateway.live import Health
 from gateway.records import schema
 from gateway.records.dialects import Statements, meaning_of, storable
 from gateway.records.log import Kind, LogRow
 
 __all__ = ["Commit", "Records", "Stored"]
 
+_COMMANDS = 100
+_COMMANDS_KEPT_MS = 3_600_000
 _DEAD_LETTERS_KEPT = 20_000
 """Rows of the dead-letter table; the ledger goes on counting what older rows told."""
 
@@ -44,6 +49,10 @@ class Commit:
     events: Sequence[Mapping[str, Any]] = ()
     names: Mapping[int, str] = field(default_factory=dict)
     """New tags: row -> name."""
+    health: Health | None = None
+    """How the pipeline does, for other processes."""
+    answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What came of commands from other processes: id -> `gateway.records.desk.Answer`."""
     followers: dict[str, int] = field(default_factory=dict)
     snapshot: tuple[int, bytes] | None = None
     """(log position it includes, payload)."""
@@ -63,6 +72,7 @@ class Commit:
             or self.alarms
             or self.names
             or self.snapshot
+            or self.answers
         )
 
 
@@ -194,6 +204,17 @@ class Records:
             row = connection.execute(wanted).mappings().first()
             return dict(row) if row else None
 
+    def asked(self) -> list[Order]:
+        """Return what other processes ask for, oldest first.
+
+        Raises:
+            RecordsError: The database cannot be read.
+        """
+        waiting = select(schema.command).where(schema.command.c.outcome.is_(None)).order_by(schema.command.c.created_ms)
+        with _explained("reading commands"), self._engine.begin() as connection:
+            rows = connection.execute(waiting.limit(_COMMANDS)).all()
+        return [Order(msgspec.json.decode(row.payload, type=Acknowledge), id=row.id) for row in rows]
+
     def commit(self, commit: Commit) -> None:
         """Make a turn of the pipeline durable, as a whole.
 
@@ -238,6 +259,17 @@ class Records:
         if commit.followers:
             rows = [{"name": name, "position": position} for name, position in commit.followers.items()]
             connection.execute(self._do.put_follower, rows)
+        if commit.health is not None:
+            row = {
+                "name": "pipeline",
+                "at_ms": commit.received_ms,
+                "health": msgspec.json.encode(commit.health).decode(),
+            }
+            connection.execute(self._do.put_worker, row)
+        if commit.answers:
+            rows = [{"of": name, "said": msgspec.json.encode(said).decode()} for name, said in commit.answers.items()]
+            connection.execute(self._do.answer, rows)
+            connection.execute(self._do.drop_commands, {"before": commit.received_ms - _COMMANDS_KEPT_MS})
         if commit.snapshot is not None:
             position, payload = commit.snapshot
             row = {"position": position, "created_ms": commit.received_ms, "payload": payload}

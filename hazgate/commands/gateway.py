@@ -1,17 +1,19 @@
-"""`hazgate gateway`: one gateway process on an MQTT broker that is already there."""
+"""`hazgate gateway`: a gateway on an MQTT broker that is already there; whole, or worker and API apart."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from config.clock import SystemClock
+from config.clock import Clock, SystemClock
+from config.plant.model import Plant
 from config.settings import GatewaySettings
-from gateway.app import run_gateway
+from gateway.app import run_api, run_gateway
 from gateway.errors import GatewayError
 from hazgate.arguments import (
     HistoryOption,
@@ -24,42 +26,99 @@ from hazgate.arguments import (
     http_address,
     read_plant,
     records_address,
+    wrong_use,
 )
 from hazgate.logs import log_for_operators
 
-__all__ = ["run"]
+__all__ = ["app"]
+
+app = typer.Typer(help="运行网关 · Run a gateway on a broker that is already there.")
+
+_Run = Callable[[GatewaySettings, Plant, Clock, asyncio.Event, Callable[[str], None]], Coroutine[Any, Any, None]]
+Data = Annotated[Path | None, typer.Option(help="Data directory: records, history, reserve, log.")]
+Broker = Annotated[str, typer.Option(help="mqtt://host:port, with user:password@ if needed")]
+Http = Annotated[str, typer.Option(help="Address of API and live page; port 0 takes a free one.")]
+ForeignSites = Annotated[bool, typer.Option(help="Count what other sites publish on this broker as dead letters.")]
 
 
+@app.callback(invoke_without_command=True)
 def run(
+    context: typer.Context,
     *,
-    data: Annotated[Path, typer.Option(help="Data directory: records, history, log.")],
+    data: Data = None,
     plant: PlantFile = "demo",
-    broker: Annotated[
-        str, typer.Option(help="mqtt://host:port, with user:password@ if needed")
-    ] = "mqtt://127.0.0.1:1883",
-    http: Annotated[
-        str, typer.Option(help="Address of API and live page; port 0 takes a free one.")
-    ] = "127.0.0.1:8080",
+    broker: Broker = "mqtt://127.0.0.1:1883",
+    http: Http = "127.0.0.1:8080",
     records: RecordsOption = "",
     records_password_file: RecordsPassword = None,
     history: HistoryOption = "",
     history_token_file: HistoryToken = None,
-    foreign_sites: Annotated[
-        bool, typer.Option(help="Count what other sites publish on this broker as dead letters.")
-    ] = True,
+    foreign_sites: ForeignSites = True,
 ) -> None:
     """运行网关：接收、判警、留存、告知。 Run the gateway: receive, evaluate, keep, tell."""
-    log_for_operators()
+    if context.invoked_subcommand:
+        return
+    settings = _settings(data, http, records, records_password_file, history, history_token_file)
+    _run(run_gateway, _taking(settings, broker, foreign_sites), plant)
+
+
+@app.command()
+def worker(
+    *,
+    data: Data = None,
+    plant: PlantFile = "demo",
+    broker: Broker = "mqtt://127.0.0.1:1883",
+    http: Http = "127.0.0.1:8081",
+    records: RecordsOption = "",
+    records_password_file: RecordsPassword = None,
+    history: HistoryOption = "",
+    history_token_file: HistoryToken = None,
+    foreign_sites: ForeignSites = True,
+) -> None:
+    """接收、判警、留存，供独立接口进程使用。 The pipeline, for APIs of their own; its HTTP is for its own health."""
+    if not records or not history:
+        wrong_use("gateway worker needs --records postgresql://... and --history influx://...")
+    settings = _settings(data, http, records, records_password_file, history, history_token_file)
+    _run(run_gateway, _taking(settings, broker, foreign_sites), plant)
+
+
+@app.command()
+def api(
+    *,
+    plant: PlantFile = "demo",
+    http: Http = "127.0.0.1:8080",
+    records: RecordsOption = "",
+    records_password_file: RecordsPassword = None,
+    history: HistoryOption = "",
+    history_token_file: HistoryToken = None,
+) -> None:
+    """独立接口与页面进程，仅通过数据库查看。 API and live page alone: they see the worker only through the stores."""
+    if not records or not history:
+        wrong_use("gateway api needs --records postgresql://... and --history influx://..., as its worker")
+    _run(run_api, _settings(Path(), http, records, records_password_file, history, history_token_file), plant)
+
+
+def _settings(
+    data: Path | None, http: str, records: str, password_file: Path | None, history: str, token_file: Path | None
+) -> GatewaySettings:
+    if data is None:
+        wrong_use("gateway: --data DIR is needed")
     host, port = http_address(http)
-    settings = GatewaySettings(
+    return GatewaySettings(
         data_dir=data,
-        broker=broker_address(broker),
         http_host=host,
         http_port=port,
-        foreign_sites=foreign_sites,
-        records=records_address(records, records_password_file),
-        history=history_address(history, history_token_file),
+        records=records_address(records, password_file),
+        history=history_address(history, token_file),
     )
+
+
+def _taking(settings: GatewaySettings, broker: str, foreign_sites: bool) -> GatewaySettings:
+    return settings.model_copy(update={"broker": broker_address(broker), "foreign_sites": foreign_sites})
+
+
+def _run(what: _Run, settings: GatewaySettings, plant: str) -> None:
+    log_for_operators()
     described = read_plant(plant)
 
     async def main() -> None:
@@ -67,7 +126,7 @@ def run(
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        await run_gateway(
+        await what(
             settings, described, SystemClock(), stop, lambda address: typer.echo(f"{address}/  (API {address}/api/v1)")
         )
 
