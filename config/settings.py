@@ -139,6 +139,8 @@ class GatewaySettings(_Settings):
     """None: a DuckDB file in the data directory."""
     history_horizon_s: Annotated[float, Field(ge=0)] = 60.0
     """What a history server acknowledged within this time is sent again when it may have been started anew."""
+    canary_url: str = ""
+    """Receiver outside that is told of every reading of a canary tag; empty: nobody."""
     reserve_bytes: Annotated[int, Field(ge=65_536)] = 64 * 1024**2
     """Disk space set aside, from which the alarm is written that there is no other left."""
 

@@ -19,6 +19,7 @@ from config.reserve import Reserve
 from config.settings import GatewaySettings
 from gateway.api.app import create_api
 from gateway.api.server import ApiServer
+from gateway.canary import Canary
 from gateway.commands import Inbox
 from gateway.errors import GatewayError
 from gateway.history.duckdb_store import HistoryStore
@@ -120,6 +121,8 @@ async def run_gateway(
             crew.start("history", following.run, niceness=_BEHIND)
             crew.start("late-lane", lane.run, niceness=_LAST)
             crew.start("keeper", guard.run if guard else lambda ended: keep_short(reader, ended))
+            if settings.canary_url:
+                crew.start("canary", Canary(plant, board, settings.canary_url).run)
             on_ready("http://{}:{}".format(*listener.getsockname()[:2]))
             await _serve(server, listener, stop)
         finally:

@@ -238,7 +238,8 @@ else:
 class SourceDocument(_Document):
     """Where an edge finds the tag on the plant side."""
 
-    driver: Literal["mqtt_sensor"] | None = None
+    driver: Literal["mqtt_sensor", "canary"] | None = None
+    """`canary`: the edge makes the reading itself, once a period, to show that the way is open; no other key then."""
     topic: Words | None = None
     """May contain {site}, {edge}, {tag}, {vessel}, {vehicle}. No wildcards."""
     format: SourceFormat | None = None

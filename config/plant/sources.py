@@ -55,6 +55,8 @@ class SourceBuilder:
             allowed = f"no source: the sensors of the direct edge {edge.id!r} publish points themselves"
             self.findings.add(overlay.path("source"), "a source", allowed)
             return None
+        if said.driver == "canary":
+            return self._canary(said, overlay, instrument)
         if said.topic is None:
             places = [(*place, "topic") for place in overlay.places("source")]
             if not any(self.findings.written(place) for place in places):
@@ -78,6 +80,23 @@ class SourceBuilder:
         self._check_format(source, overlay)
         self._check_unit(said, source, overlay, instrument, substance)
         return source
+
+    def _canary(self, said: SourceDocument, overlay: Overlay, instrument: Instrument) -> Source:
+        for key in sorted(said.model_fields_set - {"driver"}):
+            self.findings.add(overlay.path("source", key), f"{key} of a canary", "driver alone: it reads nothing")
+        return Source(
+            driver="canary",
+            topic="",
+            format=SourceFormat.NUMBER,
+            path=(),
+            time_path=(),
+            quality_path=(),
+            current_loop=False,
+            scale=1.0,
+            offset=0.0,
+            unit=instrument.unit,
+            qos=1,
+        )
 
     def _check_topic(self, source: Source, overlay: Overlay, edge: str) -> None:
         """Check that a sensor can publish to the topic, and that no other tag reads the same place."""

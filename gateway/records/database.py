@@ -7,6 +7,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,7 +16,7 @@ from config.settings import RecordsAddress
 from gateway.errors import RecordsError
 from gateway.records.postgresql import reader_engine, writer_engine
 
-__all__ = ["DATABASE_FILE", "checkpoint", "migrate", "open_reader", "open_writer"]
+__all__ = ["DATABASE_FILE", "checkpoint", "migrate", "newest_revision", "open_reader", "open_writer"]
 
 DATABASE_FILE = "records.sqlite"
 
@@ -64,6 +65,13 @@ def migrate(engine: Engine) -> None:
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def newest_revision() -> str:
+    """Return the newest revision of the schema that this release knows."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    return ScriptDirectory.from_config(config).get_current_head() or ""
 
 
 def _engine(data_dir: Path, *, writer: bool) -> Engine:

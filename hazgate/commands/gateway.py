@@ -38,6 +38,7 @@ _Run = Callable[[GatewaySettings, Plant, Clock, asyncio.Event, Callable[[str], N
 Data = Annotated[Path | None, typer.Option(help="Data directory: records, history, reserve, log.")]
 Broker = Annotated[str, typer.Option(help="mqtt://host:port, with user:password@ if needed")]
 Http = Annotated[str, typer.Option(help="Address of API and live page; port 0 takes a free one.")]
+CanaryUrl = Annotated[str, typer.Option(help="Receiver outside that is told of every reading of a canary tag.")]
 ForeignSites = Annotated[bool, typer.Option(help="Count what other sites publish on this broker as dead letters.")]
 
 
@@ -53,13 +54,14 @@ def run(
     records_password_file: RecordsPassword = None,
     history: HistoryOption = "",
     history_token_file: HistoryToken = None,
+    canary_url: CanaryUrl = "",
     foreign_sites: ForeignSites = True,
 ) -> None:
     """运行网关：接收、判警、留存、告知。 Run the gateway: receive, evaluate, keep, tell."""
     if context.invoked_subcommand:
         return
     settings = _settings(data, http, records, records_password_file, history, history_token_file)
-    _run(run_gateway, _taking(settings, broker, foreign_sites), plant)
+    _run(run_gateway, _taking(settings, broker, foreign_sites, canary_url), plant)
 
 
 @app.command()
@@ -73,13 +75,14 @@ def worker(
     records_password_file: RecordsPassword = None,
     history: HistoryOption = "",
     history_token_file: HistoryToken = None,
+    canary_url: CanaryUrl = "",
     foreign_sites: ForeignSites = True,
 ) -> None:
     """接收、判警、留存，供独立接口进程使用。 The pipeline, for APIs of their own; its HTTP is for its own health."""
     if not records or not history:
         wrong_use("gateway worker needs --records postgresql://... and --history influx://...")
     settings = _settings(data, http, records, records_password_file, history, history_token_file)
-    _run(run_gateway, _taking(settings, broker, foreign_sites), plant)
+    _run(run_gateway, _taking(settings, broker, foreign_sites, canary_url), plant)
 
 
 @app.command()
@@ -113,8 +116,9 @@ def _settings(
     )
 
 
-def _taking(settings: GatewaySettings, broker: str, foreign_sites: bool) -> GatewaySettings:
-    return settings.model_copy(update={"broker": broker_address(broker), "foreign_sites": foreign_sites})
+def _taking(settings: GatewaySettings, broker: str, foreign_sites: bool, canary_url: str) -> GatewaySettings:
+    more = {"broker": broker_address(broker), "foreign_sites": foreign_sites, "canary_url": canary_url}
+    return settings.model_copy(update=more)
 
 
 def _run(what: _Run, settings: GatewaySettings, plant: str) -> None:

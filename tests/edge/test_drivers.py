@@ -178,7 +178,8 @@ class TestMqttSensor(DriverContract):
 
 
 def test_every_driver_has_a_suite() -> None:
-    assert {suite.name for suite in DriverContract.__subclasses__()} == set(DRIVERS)
+    has_no_hardware = {"canary"}  # it makes its readings itself: tests/gateway/test_canary.py
+    assert {suite.name for suite in DriverContract.__subclasses__()} | has_no_hardware == set(DRIVERS)
 
 
 class TestMqttDelivery:

@@ -1,0 +1,52 @@
+"""`hazgate doctor`: what a gateway or edge stands on, looked at."""
+
+from __future__ import annotations
+
+import json as jsons
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from config.clock import SystemClock
+from hazgate.arguments import broker_address, plant_path, read_plant
+from hazgate.doctor import Finding, Verdict, look_at_certificate, look_at_data, look_at_machine
+from hazgate.doctor_broker import look_at_broker
+
+__all__ = ["run"]
+
+_MARKS = {Verdict.OK: "正常 ok  ", Verdict.WARN: "注意 warn", Verdict.FAIL: "故障 fail"}
+
+
+def run(
+    *,
+    data: Annotated[list[Path] | None, typer.Option(help="Data directory of a gateway or an edge.")] = None,
+    broker: Annotated[str, typer.Option(help="mqtt://host:port; its limits are measured.")] = "",
+    plant: Annotated[str, typer.Option(help="Plant file to be read.")] = "",
+    certificate: Annotated[list[Path] | None, typer.Option(help="Certificate (PEM) whose end is looked at.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """体检：磁盘、时钟、数据库、消息代理、证书。 Look at disk, clock, records, broker, certificates."""
+    findings = list(look_at_machine())
+    for folder in data or []:
+        findings += look_at_data(folder)
+    if plant:
+        described = read_plant(plant)
+        findings.append(Finding("plant", Verdict.OK, f"{plant_path(plant)}: {len(described.tags)} tags"))
+    if broker:
+        findings += look_at_broker(broker_address(broker))
+    findings += [look_at_certificate(path, SystemClock().wall_ms()) for path in certificate or []]
+    if json:
+        typer.echo(jsons.dumps([_document(one) for one in findings], ensure_ascii=False))
+    else:
+        for one in findings:
+            typer.echo(f"{_MARKS[one.verdict]}  {one.name}: {one.found}")
+            if one.mend:
+                typer.echo(f"            → {one.mend.zh} / {one.mend.en}")
+    if any(one.verdict is Verdict.FAIL for one in findings):
+        raise typer.Exit(1)
+
+
+def _document(one: Finding) -> dict[str, object]:
+    mend = None if one.mend is None else {"zh": one.mend.zh, "en": one.mend.en}
+    return {"name": one.name, "verdict": one.verdict.value, "found": one.found, "mend": mend}
