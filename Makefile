@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: setup demo test check bench soak clean
+.PHONY: setup demo test test-faults check bench soak clean
 
 setup:
 	@scripts/setup $(PYTHON)
@@ -18,6 +18,13 @@ check: setup  ## format, lint, types, import contracts, house rules
 test: check  ## all of `check`, then the quick suite: make test ARGS="-k edge"
 	@scripts/setup $(PYTHON) test
 	@$(BIN)/python -m pytest -m "not soak" $(ARGS)
+
+test-faults: setup  ## the whole fault matrix (docs/reliability.md), with what takes minutes
+	@scripts/setup $(PYTHON) test
+	@HAZGATE_DISK_FAULTS=60 HAZGATE_SIMULATION_SEEDS=200 $(BIN)/python -m pytest -m "soak or not soak" tests/faults \
+		tests/integration/test_kills.py tests/integration/test_worker_and_api.py tests/gateway/records tests/gateway/history \
+		tests/gateway/test_system.py tests/gateway/test_canary.py tests/edge/test_kill.py tests/edge/test_full_disk.py \
+		tests/edge/test_agent.py tests/edge/test_local_alarms.py $(ARGS)
 
 soak: setup  ## the tests that run for minutes
 	@$(BIN)/python -m pytest -m soak $(ARGS)

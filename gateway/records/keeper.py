@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 
 import structlog
@@ -27,5 +28,6 @@ def keep_short(engine: Engine, stop: threading.Event) -> None:
     while not stop.wait(_EVERY_S):
         try:
             checkpoint(engine)
-        except SQLAlchemyError as error:  # a full disk, say: the log grows, the next round tries again
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            # A full or failing disk, say. What was not moved stays in the log, and is written again the next time.
             log.warning("checkpoint_failed", error=str(error))
