@@ -137,6 +137,10 @@ class GatewaySettings(_Settings):
     """None: an SQLite file in the data directory."""
     history: HistoryAddress | None = None
     """None: a DuckDB file in the data directory."""
+    history_keep_days: Annotated[float, Field(gt=0)] | None = None
+    """Of the DuckDB file; None: for ever. A history server has rules of its own."""
+    history_max_bytes: Annotated[int, Field(ge=16 * 1024**2)] | None = None
+    """Of the DuckDB file; beyond it the oldest days go."""
     history_horizon_s: Annotated[float, Field(ge=0)] = 60.0
     """What a history server acknowledged within this time is sent again when it may have been started anew."""
     canary_url: str = ""

@@ -207,7 +207,9 @@ class _History:
 
 def _open_history(settings: GatewaySettings, plant: Plant, queries: Queries, clock: Clock) -> _History:
     if settings.history is None:
-        store = HistoryStore(settings.data_dir / HISTORY_FILE)
+        days = settings.history_keep_days
+        keep_ms = None if days is None else round(days * 86_400_000)
+        store = HistoryStore(settings.data_dir / HISTORY_FILE, keep_ms, settings.history_max_bytes)
         return _History(store, store, store.close)
     # Connections of its own for each: a new one makes the writer look back.
     writing, reading = InfluxClient(settings.history), InfluxClient(settings.history)

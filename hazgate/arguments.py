@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Never
+from typing import Annotated, Any, Never
 
 import typer
 
@@ -16,11 +16,14 @@ from config.settings import BrokerAddress, HistoryAddress, RecordsAddress
 __all__ = [
     "HistoryOption",
     "HistoryToken",
+    "KeepDays",
+    "MaxGb",
     "PlantFile",
     "RecordsOption",
     "RecordsPassword",
     "broker_address",
     "history_address",
+    "history_bounds",
     "http_address",
     "moment_ms",
     "plant_path",
@@ -109,6 +112,20 @@ def history_address(text: str, token_file: Path | None) -> HistoryAddress | None
         return HistoryAddress.parse(text, token)
     except (ValueError, OSError) as error:
         wrong_use(str(error))
+
+
+KeepDays = Annotated[
+    float | None, typer.Option(min=0.01, help="DuckDB history: samples older than this are deleted; default: never.")
+]
+MaxGb = Annotated[float | None, typer.Option(min=0.02, help="DuckDB history: beyond this the oldest days are deleted.")]
+
+
+def history_bounds(keep_days: float | None, max_gb: float | None) -> dict[str, Any]:
+    """Return the bounds of the embedded history as settings."""
+    return {
+        "history_keep_days": keep_days,
+        "history_max_bytes": None if max_gb is None else round(max_gb * 1e9),
+    }
 
 
 def http_address(text: str) -> tuple[str, int]:

@@ -18,6 +18,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from gateway.errors import HistoryError
@@ -89,11 +90,15 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": False,
     "allow_community_extensions": False,
 }
+log = structlog.get_logger(__name__)
+
 _RUN_ROWS = 2_000_000
 _PIECE_ROWS = 250_000
 _RUSH_ROWS = 16_000_000
 _RUSH_PER_S = 100_000
 """Sorting costs twice as much as taking. Above this rate taking goes first, up to so many rows out of order."""
+_FORGET_EVERY_MS = 3_600_000
+_DAY_MS = 86_400_000
 _INT64_MAX = (1 << 63) - 1
 
 
@@ -117,13 +122,18 @@ class HistoryStore:
 
     Args:
         path: The file; made when missing. One process may have it open.
+        keep_ms: Samples whose source time is older are deleted, in `settle`, about once an hour; None: never.
+        max_bytes: When the data take more, the oldest days are deleted; None: no bound.
 
     Raises:
         HistoryError: The file cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, keep_ms: int | None = None, max_bytes: int | None = None) -> None:
         self._path = path
+        self._keep_ms = keep_ms
+        self._max_bytes = max_bytes
+        self._forgot_ms = 0
         self._position = 0
         self._unsettled = 0
         self._unsettled_since_ms = 0
@@ -183,6 +193,8 @@ class HistoryStore:
         Raises:
             HistoryError: It could not be done; both tables are as before.
         """
+        if self._is_to_forget():
+            return self._forget()
         if not self._pieces:
             if not self._has_run():
                 return False
@@ -195,6 +207,41 @@ class HistoryStore:
         if not self._pieces:
             self._find_unsettled()
         return True
+
+    def _is_to_forget(self) -> bool:
+        """Say whether it is time to look for what is too old: once an hour of the gateway's clock."""
+        bounded = self._keep_ms is not None or self._max_bytes is not None
+        return bounded and not self._pieces and self._received_ms - self._forgot_ms >= _FORGET_EVERY_MS
+
+    def _forget(self) -> bool:
+        """Delete what is older than asked for, and the oldest day when there is still too much.
+
+        Returns:
+            Whether anything was deleted; when there is still too much it goes on the next time.
+        """
+        with self._transaction("deleting old samples") as connection:
+            (oldest_ms,) = connection.execute("SELECT min(time_ms) FROM sample").fetchone() or (None,)
+            before_ms = self._received_ms - self._keep_ms if self._keep_ms is not None else 0
+            used = self._used_bytes(connection)
+            too_much = self._max_bytes is not None and used > self._max_bytes
+            if too_much and oldest_ms is not None:
+                before_ms = max(before_ms, oldest_ms + _DAY_MS)
+            if oldest_ms is None or oldest_ms >= before_ms:
+                self._forgot_ms = self._received_ms
+                return False
+            for table in ("recent", "settled"):
+                connection.execute(f"DELETE FROM {table} WHERE time_ms < $before", {"before": before_ms})
+        log.info("history_forgot", before_ms=before_ms, used_bytes=used)
+        self._find_unsettled()
+        if not too_much:
+            self._forgot_ms = self._received_ms
+        return True
+
+    @staticmethod
+    def _used_bytes(connection: duckdb.DuckDBPyConnection) -> int:
+        """Return what the data take; a file never gets smaller by itself, its free blocks are used again."""
+        row = connection.execute("SELECT used_blocks * block_size FROM pragma_database_size()").fetchone()
+        return int(row[0]) if row else 0
 
     def _has_run(self) -> bool:
         """Say whether so much is unsorted that sorting cannot wait."""

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from config.clock import SystemClock
-from config.settings import BrokerAddress, GatewaySettings
+from config.settings import BrokerAddress, GatewaySettings, HistoryAddress, RecordsAddress
 from gateway.app import run_gateway
 from hazgate.bench.plant import bench_plant
 from hazgate.logs import log_for_operators
@@ -21,7 +21,11 @@ async def _run(asked: dict[str, object]) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     settings = GatewaySettings(
-        data_dir=Path(str(asked["data_dir"])), broker=BrokerAddress.parse(str(asked["broker"])), http_port=0
+        data_dir=Path(str(asked["data_dir"])),
+        broker=BrokerAddress.parse(str(asked["broker"])),
+        http_port=0,
+        records=RecordsAddress.parse(str(asked["records"])) if asked["records"] else None,
+        history=HistoryAddress.parse(str(asked["history"])) if asked["history"] else None,
     )
     plant = bench_plant(int(str(asked["edges"])), int(str(asked["tags_per_edge"])))
     await run_gateway(settings, plant, SystemClock(), stop, lambda address: print(address, flush=True))  # noqa: T201 - read by the parent

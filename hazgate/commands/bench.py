@@ -19,7 +19,7 @@ from hazgate.arguments import wrong_use
 from hazgate.bench.backtest import measure_backtest
 from hazgate.bench.core import Effort, checks, numba_version, run_core
 from hazgate.bench.detection import detect
-from hazgate.bench.pipeline import CASES, BenchError, machine, run_case
+from hazgate.bench.pipeline import CASES, BenchError, Stores, machine, run_case
 
 __all__ = ["app"]
 
@@ -50,6 +50,10 @@ def pipeline(
     ),
     broker: Annotated[_Broker, typer.Option(help="Which broker is between.")] = _Broker.MOSQUITTO,
     rate: Annotated[int | None, typer.Option(min=1, help="Samples a second instead of the case's own.")] = None,
+    records: Annotated[
+        str, typer.Option(help="postgresql://...: an empty database; default SQLite. One case only.")
+    ] = "",
+    history: Annotated[str, typer.Option(help="influx://...: an empty bucket; default DuckDB. One case only.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """代理、网关、负载发生器三进程同机：吞吐、报警延迟、丢失。 Broker, gateway and load: rate, delay, loss."""
@@ -59,7 +63,7 @@ def pipeline(
     try:
         for name in names:
             asked = CASES[name] if rate is None else replace(CASES[name], samples_per_s=rate)
-            rows.append(run_case(asked, broker.value, seconds, SystemClock(), console.print))
+            rows.append(run_case(asked, broker.value, Stores(records, history), seconds, SystemClock(), console.print))
     except BenchError as error:
         typer.echo(f"hazgate bench: {error}", err=True)
         raise typer.Exit(1) from error

@@ -18,11 +18,14 @@ from gateway.errors import GatewayError
 from hazgate.arguments import (
     HistoryOption,
     HistoryToken,
+    KeepDays,
+    MaxGb,
     PlantFile,
     RecordsOption,
     RecordsPassword,
     broker_address,
     history_address,
+    history_bounds,
     http_address,
     read_plant,
     records_address,
@@ -55,13 +58,17 @@ def run(
     history: HistoryOption = "",
     history_token_file: HistoryToken = None,
     canary_url: CanaryUrl = "",
+    history_keep_days: KeepDays = None,
+    history_max_gb: MaxGb = None,
     foreign_sites: ForeignSites = True,
 ) -> None:
     """运行网关：接收、判警、留存、告知。 Run the gateway: receive, evaluate, keep, tell."""
     if context.invoked_subcommand:
         return
     settings = _settings(data, http, records, records_password_file, history, history_token_file)
-    _run(run_gateway, _taking(settings, broker, foreign_sites, canary_url), plant)
+    bounds = history_bounds(history_keep_days, history_max_gb)
+    taking = _taking(settings, broker, foreign_sites, canary_url).model_copy(update=bounds)
+    _run(run_gateway, taking, plant)
 
 
 @app.command()

@@ -18,10 +18,13 @@ from gateway.errors import GatewayError
 from hazgate.arguments import (
     HistoryOption,
     HistoryToken,
+    KeepDays,
+    MaxGb,
     PlantFile,
     RecordsOption,
     RecordsPassword,
     history_address,
+    history_bounds,
     http_address,
     read_plant,
     records_address,
@@ -46,6 +49,8 @@ def run(
     records_password_file: RecordsPassword = None,
     history: HistoryOption = "",
     history_token_file: HistoryToken = None,
+    history_keep_days: KeepDays = None,
+    history_max_gb: MaxGb = None,
     mqtt_host: Annotated[str, typer.Option(help="Address of the MQTT listener; 0.0.0.0 lets edges in.")] = "127.0.0.1",
 ) -> None:
     """一条命令运行：内置消息代理与网关。 Run the embedded broker and a gateway until Ctrl-C or SIGTERM."""
@@ -61,6 +66,7 @@ def run(
         http_port=http_port,
         records=records_address(records, records_password_file),
         history=history_address(history, history_token_file),
+        **history_bounds(history_keep_days, history_max_gb),
     )
     try:
         asyncio.run(_serve(broker, settings, described, clock))

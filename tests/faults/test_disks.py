@@ -23,7 +23,7 @@ from tests.support.processes import Process
 from tests.support.servers import Mosquitto
 from tests.support.waiting import eventually
 
-FAULTS = int(os.environ.get("HAZGATE_DISK_FAULTS", "8"))
+FAULTS = int(os.environ.get("HAZGATE_DISK_FAULTS", "4"))
 PLANT = mini_plant()
 T0 = 1_763_770_000_000
 

@@ -435,7 +435,7 @@ def _send_some(count: int) -> Step:
     return step
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(tuple(ACCIDENTS)), st.integers(1, 9), st.sampled_from((0.1, 0.7, 2.0, 4.0))),

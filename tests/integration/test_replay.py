@@ -101,6 +101,7 @@ NAB = Recording(
 )
 
 
+@pytest.mark.parametrize("broker", ["mosquitto", pytest.param("embedded", marks=pytest.mark.soak)], indirect=True)
 @pytest.mark.parametrize("recording", [SKAB, NAB], ids=lambda recording: recording.name)
 @pytest.mark.timeout(300)
 def test_a_recording_is_stored_row_by_row_and_raises_the_alarms_of_the_twin(

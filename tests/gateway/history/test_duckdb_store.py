@@ -176,6 +176,44 @@ def test_under_a_rush_settling_waits(store: HistoryStore, monkeypatch: pytest.Mo
     assert store.settle()
 
 
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+
+
+def aged(store: HistoryStore, days: int) -> None:
+    """Store a sample an hour for some days, received as they were taken."""
+    for hour in range(24 * days):
+        at_ms = HOUR_MS * hour
+        store.append(batch((1, at_ms, float(hour)), received_ms=at_ms), hour + 1)
+        while store.settle():
+            pass
+
+
+def test_what_is_older_than_asked_for_is_deleted(path: Path) -> None:
+    with closing(HistoryStore(path, keep_ms=2 * DAY_MS)) as store:
+        aged(store, 5)
+        times_ms = everything(store).time_ms
+        assert times_ms[-1] == HOUR_MS * (24 * 5 - 1)
+        assert times_ms[-1] - times_ms[0] <= 2 * DAY_MS + 2 * HOUR_MS
+        assert len(times_ms) >= 48
+        assert store.position() == 24 * 5
+
+
+def test_when_there_is_too_much_the_oldest_days_go(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    used = 0
+    monkeypatch.setattr(HistoryStore, "_used_bytes", staticmethod(lambda _connection: used))
+    with closing(HistoryStore(path, max_bytes=1 << 24)) as store:
+        aged(store, 3)
+        assert everything(store).time_ms[0] == 0
+        used = 1 << 25
+        store.append(batch((1, 4 * DAY_MS, 1.0), received_ms=4 * DAY_MS), 1000)
+        assert store.settle()
+        assert everything(store).time_ms[0] == DAY_MS
+        assert store.settle()
+        used = 0
+        assert not store.settle()
+        assert everything(store).time_ms[0] == 2 * DAY_MS
+
+
 def test_readers_in_other_threads_see_whole_batches_only(store: HistoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duckdb_store, "_RUN_ROWS", 5_000)
     stop = threading.Event()

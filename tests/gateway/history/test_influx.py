@@ -277,6 +277,7 @@ def test_a_server_that_was_away_has_everything_afterwards(
         link.close()
 
 
+@pytest.mark.soak  # ten seconds pass before it shows anything
 def test_a_server_that_acknowledges_and_forgets_is_sent_it_again(
     tmp_path: Path, running: list[threading.Event]
 ) -> None:
