@@ -7,6 +7,7 @@ have lost what it retained.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,6 +69,10 @@ class Outlet:
         """Note that everything of an epoch up to ``upto`` is durable; `flush` says so."""
         earlier = self._kept.get((edge, epoch), (0, ()))[1]
         self._kept[edge, epoch] = (upto, (*earlier, *refused)[-_REFUSALS_TOLD:])
+
+    def due_s(self, now_s: float) -> float:
+        """Return how long until a receipt is to be published; infinity when none waits."""
+        return max(0.0, self._next_kept_s - now_s) if self._kept and self._transport.connected else math.inf
 
     def tell(self, alarms: Iterable[Mapping[str, Any]]) -> None:
         """Queue alarm rows, in the order of their events; `flush` publishes them, but for retrospective ones."""

@@ -158,7 +158,7 @@ class Pipeline:
     # --- one turn ----------------------------------------------------------------------------------------------
 
     def _turn(self, work: _Work, stop: threading.Event) -> None:
-        messages = self._receive()
+        messages = self._receive(work)
         received_ms = self._clock.wall_ms()
         intake = take_in(work.decoder.read(messages), work.marks, received_ms)
         commit = self._open_commit(intake)
@@ -186,9 +186,10 @@ class Pipeline:
         if ticking:
             self._show(work, received_ms)
 
-    def _receive(self) -> Sequence[Message]:
+    def _receive(self, work: _Work) -> Sequence[Message]:
         """Wait for messages until something else is due."""
-        wait_s = max(0.0, self._tick_at_s - self._clock.monotonic_s())
+        now_s = self._clock.monotonic_s()
+        wait_s = min(max(0.0, self._tick_at_s - now_s), work.outlet.due_s(now_s))
         if self._settings.records is not None:
             wait_s = min(wait_s, _DESK_S)
         messages = self._transport.poll(wait_s)

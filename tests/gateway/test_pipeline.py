@@ -496,3 +496,16 @@ def test_what_the_history_rejects_becomes_a_dead_letter_once(rig: Rig) -> None:
     assert (row["reason"], row["detail"], row["count"], row["head"]) == (
         "history_rejected", "time outside range", 1, b"line",
     )  # fmt: skip
+
+
+def test_a_receipt_does_not_wait_for_the_next_tick(rig: Rig) -> None:
+    said: list[float] = []
+
+    def note(rig: Rig) -> None:
+        said.append(rig.clock.monotonic_s() if "hazard/v1/mini/edge-a/kept" in rig.transport.retained else 0.0)
+
+    first, second = frame(1, ("T-1.TEMP", 1_000, 20.0)), frame(2, ("T-1.TEMP", 2_000, 20.0))
+    rig.play(rig.send(first), 0.01, rig.send(second), 0.3, note)
+    (payload,) = [value for topic, value in rig.transport.retained.items() if topic.endswith("/kept")]
+    assert said[0] > 0
+    assert decode(payload, Kept).upto == 2
