@@ -39,6 +39,7 @@ __all__ = [
     "changed_rows",
     "dead_letter",
     "edge_items",
+    "edge_said",
     "health_view",
     "ledger_view",
     "tier_counts",
@@ -195,14 +196,14 @@ def _edge_item(name: str, edge: Edge | None, records: EdgeRecords, tags: int, st
 
 
 def _report(status: Row | None) -> EdgeReport | None:
-    said = _said(status)
+    said = edge_said(status)
     if said is None:
         return None
     names = (field for field in EdgeReport.model_fields)
     return EdgeReport(**{name: getattr(said, name) for name in names})
 
 
-def _said(status: Row | None) -> EdgeStatus | None:
+def edge_said(status: Row | None) -> EdgeStatus | None:
     """Read what an edge last said; a status only a newer gateway could read counts as none."""
     if status is None:
         return None
@@ -235,7 +236,7 @@ def _sum(left: Count, right: tuple[Count, ...], counts: Mapping[Count, int]) -> 
 
 
 def _share(status: Row | None, marks: Sequence[Row]) -> EdgeShare | None:
-    said = _said(status)
+    said = edge_said(status)
     if status is None or said is None or not said.epoch:
         return None
     mark = next((mark for mark in marks if mark["epoch"] == said.epoch), _NOTHING_KEPT)

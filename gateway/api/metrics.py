@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -10,8 +10,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.registry import Collector
 
 from gateway.api.context import Context
+from gateway.api.live_views import edge_said
 from gateway.errors import RecordsError
 from gateway.ledger import Count
+from gateway.records.queries import Row
 
 __all__ = ["metrics_registry"]
 
@@ -19,6 +21,15 @@ OTHER_EDGES = "other"
 """Edges the plant does not have are counted together: nobody on the broker may invent label values."""
 
 _log = structlog.get_logger(__name__)
+
+
+_OF_EDGES = {
+    "outbox_frames": "Frames that wait at the edge",
+    "outbox_bytes": "What they take on its disk",
+    "backlog_frames": "Of which are of an earlier outage, behind the live ones",
+    "local_alarms": "Alarms active by the edge's own judgement",
+}
+"""Field of an edge's status -> what it says."""
 
 
 class _GatewayCollector(Collector):
@@ -102,6 +113,16 @@ class _GatewayCollector(Collector):
             if edge in known:
                 online.add_metric([edge], float(status["online"]))
         yield online
+        yield from _of_edges({edge: status for edge, status in edges.statuses.items() if edge in known})
+
+
+def _of_edges(statuses: Mapping[str, Row]) -> Iterator[Metric]:
+    said = {edge: status for edge, row in statuses.items() if (status := edge_said(row)) is not None}
+    for name, text in _OF_EDGES.items():
+        gauge = GaugeMetricFamily(f"hazgate_edge_{name}", text, labels=["edge"])
+        for edge, status in said.items():
+            gauge.add_metric([edge], float(getattr(status, name)))
+        yield gauge
 
 
 def metrics_registry(context: Context) -> CollectorRegistry:

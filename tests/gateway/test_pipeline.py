@@ -19,7 +19,6 @@ from config.contract.messages import AlarmState, EdgeStatus, Kept, decode, encod
 from config.contract.topics import Kind, edge_topic, point_topic
 from gateway import pipeline
 from gateway.errors import RecordsError
-from gateway.ingest.acceptance import DeadLetter
 from gateway.outlet import FOLLOWER
 from gateway.records.database import DATABASE_FILE
 from gateway.records.log import Kind as Row
@@ -482,30 +481,3 @@ def _check(rig: Rig) -> None:
         ledger["frames_kept"] + ledger.get("frames_duplicate", 0) + ledger.get("frames_ahead", 0)
     )
     assert [row["position"] for row in rig.rows("log")] == list(range(1, len(rig.log()) + 1))
-
-
-def test_what_the_history_rejects_becomes_a_dead_letter_once(rig: Rig) -> None:
-    letter = DeadLetter("history_rejected", "mini", "", "history", "time outside range", "0" * 64, 4, b"line", 1)
-
-    def reject(rig: Rig) -> None:
-        rig.rejected.append(letter)
-
-    rig.play(reject, rig.fail_commit(), 3.0)
-    assert rig.rejected == []
-    (row,) = rig.rows("dead_letter")
-    assert (row["reason"], row["detail"], row["count"], row["head"]) == (
-        "history_rejected", "time outside range", 1, b"line",
-    )  # fmt: skip
-
-
-def test_a_receipt_does_not_wait_for_the_next_tick(rig: Rig) -> None:
-    said: list[float] = []
-
-    def note(rig: Rig) -> None:
-        said.append(rig.clock.monotonic_s() if "hazard/v1/mini/edge-a/kept" in rig.transport.retained else 0.0)
-
-    first, second = frame(1, ("T-1.TEMP", 1_000, 20.0)), frame(2, ("T-1.TEMP", 2_000, 20.0))
-    rig.play(rig.send(first), 0.01, rig.send(second), 0.3, note)
-    (payload,) = [value for topic, value in rig.transport.retained.items() if topic.endswith("/kept")]
-    assert said[0] > 0
-    assert decode(payload, Kept).upto == 2
