@@ -21,7 +21,7 @@ test: check  ## all of `check`, then the quick suite: make test ARGS="-k edge"
 
 test-faults: setup  ## the whole fault matrix (docs/reliability.md), with what takes minutes
 	@scripts/setup $(PYTHON) test
-	@HAZGATE_KILLS=7 HAZGATE_DISK_FAULTS=60 HAZGATE_SIMULATION_SEEDS=200 $(BIN)/python -m pytest -m "soak or not soak" tests/faults \
+	@HAZGATE_KILLS=whole HAZGATE_DISK_FAULTS=60 HAZGATE_SIMULATION_SEEDS=200 $(BIN)/python -m pytest -m "soak or not soak" tests/faults \
 		tests/integration/test_kills.py tests/integration/test_worker_and_api.py tests/gateway/records tests/gateway/history \
 		tests/gateway/test_system.py tests/gateway/test_canary.py tests/edge/test_kill.py tests/edge/test_full_disk.py \
 		tests/edge/test_agent.py tests/edge/test_local_alarms.py $(ARGS)

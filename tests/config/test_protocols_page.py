@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from config.contract.alarms import LocalAlarm
 from config.contract.frame import decode_frame
 from config.contract.messages import AlarmState, EdgeStatus, Kept, decode, decode_point
 
@@ -18,6 +19,7 @@ READ: dict[str, Callable[[bytes], object]] = {
     "point": decode_point,
     "kept": lambda payload: decode(payload, Kept),
     "status": lambda payload: decode(payload, EdgeStatus),
+    "localalarm": lambda payload: decode(payload, LocalAlarm),
     "alarm": lambda payload: decode(payload, AlarmState),
 }
 

@@ -43,7 +43,7 @@ def test_days_of_trouble_lose_nothing(number: int) -> None:
 
 @pytest.mark.soak
 def test_weeks_of_trouble_lose_nothing() -> None:
-    for seed in seeds():
+    for seed in seeds()[:3]:
         print(f"HAZGATE_SIMULATION_SEED={seed}")  # noqa: T201 - as above
         world = Simulation(PLANT, seed)
         world.run(21 * DAY)
