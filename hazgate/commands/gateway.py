@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
 
 from config.clock import Clock, SystemClock
+from config.errors import PlantError
+from config.plant.load import load_plant
 from config.plant.model import Plant
 from config.settings import GatewaySettings
 from gateway.app import run_api, run_gateway
@@ -27,6 +32,7 @@ from hazgate.arguments import (
     history_address,
     history_bounds,
     http_address,
+    plant_path,
     read_plant,
     records_address,
     wrong_use,
@@ -34,6 +40,8 @@ from hazgate.arguments import (
 from hazgate.logs import log_for_operators
 
 __all__ = ["app"]
+
+log = structlog.get_logger(__name__)
 
 app = typer.Typer(help="运行网关 · Run a gateway on a broker that is already there.")
 
@@ -129,14 +137,28 @@ def _taking(settings: GatewaySettings, broker: str, foreign_sites: bool, canary_
 
 
 def _run(what: _Run, settings: GatewaySettings, plant: str) -> None:
+    """Run until a signal asks for the end; SIGHUP with a plant file that is right begins again with it.
+
+    Beginning again is a clean stop and a new process in the place of this one: nothing of the old rules is left, and
+    readings wait at their edges for the seconds it takes. A plant file with mistakes changes nothing.
+    """
     log_for_operators()
     described = read_plant(plant)
+    again = False
 
     async def main() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
+
+        def reload() -> None:
+            nonlocal again
+            again = _is_right(plant)
+            if again:
+                stop.set()
+
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, reload)
         await what(
             settings, described, SystemClock(), stop, lambda address: typer.echo(f"{address}/  (API {address}/api/v1)")
         )
@@ -146,3 +168,19 @@ def _run(what: _Run, settings: GatewaySettings, plant: str) -> None:
     except GatewayError as error:
         typer.echo(f"hazgate gateway: {error}", err=True)
         raise typer.Exit(1) from error
+    if again:
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, "-m", "hazgate", *sys.argv[1:]])  # noqa: S606 - ourselves
+
+
+def _is_right(plant: str) -> bool:
+    """Say whether a plant file could be read; its mistakes are logged."""
+    path = plant_path(plant)
+    try:
+        load_plant(path)
+    except (PlantError, OSError) as error:
+        problems = [str(one) for one in error.problems] if isinstance(error, PlantError) else [str(error)]
+        log.error("plant_refused", plant=str(path), problems=problems[:20], total=len(problems))
+        return False
+    log.info("plant_taken", plant=str(path))
+    return True

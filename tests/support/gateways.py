@@ -57,6 +57,18 @@ class GatewayProcess:
         self.address = _ADDRESS.findall(self.log)[-1]
         eventually(lambda: self._status("/readyz") == httpx.codes.OK, _READY_WITHIN_S)
 
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._program.pid
+
+    def started_again(self) -> None:
+        """Return when the process has begun again by itself and is ready; it has another address then."""
+        self._starts += 1
+        eventually(self._has_said_its_address, _READY_WITHIN_S)
+        self.address = _ADDRESS.findall(self.log)[-1]
+        eventually(lambda: self._status("/readyz") == httpx.codes.OK, _READY_WITHIN_S)
+
     def kill(self) -> None:
         """End it with SIGKILL."""
         self._program.kill()
