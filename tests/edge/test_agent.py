@@ -138,6 +138,35 @@ async def test_an_edge_that_starts_with_old_frames_sends_them_as_backlog(broker:
                 assert found_out_who_is_there[0] in gateway.samples
 
 
+class SteppedClock(SystemClock):
+    """The clock of a machine whose wall clock somebody sets."""
+
+    step_ms = 0
+
+    def wall_ms(self) -> int:
+        return super().wall_ms() + self.step_ms
+
+
+@pytest.mark.parametrize("step_ms", [600_000, -600_000])
+async def test_a_wall_clock_that_is_set_loses_and_doubles_nothing(broker: Broker, tmp_path: Path, step_ms: int) -> None:
+    clock = SteppedClock()
+    with FakeGateway(broker, "mini", "edge-a") as gateway, Sensors(broker) as sensors:
+        async with running_edge(edge_settings(tmp_path, broker, broker), PLANT, clock) as health:
+            await eventually_async(lambda: health.plant_connected and gateway.connected.is_set())
+            before = [_level(sensors, number) for number in range(50)]
+            await _agreed(gateway, before)
+            gateway.answering = False
+            waiting = [_level(sensors, number) for number in range(50, 80)]
+            await eventually_async(lambda: health.made == 80)
+            clock.step_ms = step_ms
+            after = [_level(sensors, number) for number in range(80, 100)]
+            await eventually_async(lambda: health.made == 100 or health.outbox.backlog is not None)
+            gateway.answering = True
+            await _agreed(gateway, [*before, *waiting, *after])
+            await eventually_async(lambda: health.depth == 0)
+            assert not health.faults
+
+
 @pytest.mark.parametrize("kind", BROKERS)
 async def test_starts_with_both_brokers_down(kind: str, tmp_path: Path) -> None:
     plant_side, uplink_side = BROKERS[kind](tmp_path), BROKERS[kind](tmp_path)

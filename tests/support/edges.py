@@ -16,7 +16,7 @@ from typing import Any, Self
 from paho.mqtt.client import Client, MQTTMessage, PayloadType
 from paho.mqtt.enums import CallbackAPIVersion
 
-from config.clock import SystemClock
+from config.clock import Clock, SystemClock
 from config.contract.frame import Frame, decode_frame
 from config.contract.messages import EdgeStatus, Kept, Refusal, decode, encode
 from config.contract.topics import Kind, edge_topic
@@ -189,12 +189,12 @@ def edge_settings(data_dir: Path, plant_broker: Broker, uplink_broker: Broker, *
 
 
 @asynccontextmanager
-async def running_edge(settings: EdgeSettings, plant: Plant) -> AsyncIterator[EdgeHealth]:
+async def running_edge(settings: EdgeSettings, plant: Plant, clock: Clock | None = None) -> AsyncIterator[EdgeHealth]:
     """Run an agent in this event loop for the duration of the context."""
     stop = asyncio.Event()
     health = EdgeHealth()
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(run_edge(settings, plant, SystemClock(), stop, health))
+        tasks.create_task(run_edge(settings, plant, clock or SystemClock(), stop, health))
         try:
             yield health
         finally:
