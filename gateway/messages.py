@@ -9,7 +9,7 @@ from config.contract.quality import Reason, reason_of, severity_of
 from config.plant.model import LIMIT_KINDS, Condition, LimitKind, Plant, Tag, Text, Tier
 from config.units import Quantity
 from gateway.display import DisplayUnit, number_text, unit_of
-from gateway.system import edge_of, fault_of
+from gateway.system import description_of
 
 __all__ = [
     "CONDITION_NAMES",
@@ -112,10 +112,8 @@ def message(row: Mapping[str, Any], plant: Plant, lang: Lang) -> str:
     place = row["tag"] if tag is None else in_words(tag.description, lang)
     what = in_words(CONDITION_NAMES[condition], lang)
     how_much = _how_much(row, condition, tag, plant, lang)
-    if fault := fault_of(row["tag"]):
-        edge = plant.edges.get(edge_of(row["tag"]))
-        place = in_words(fault.text if edge is None else edge.name, lang)
-        what = in_words(CONDITION_NAMES[condition] if edge is None else fault.text, lang)
+    if about := description_of(row["tag"], plant):
+        place = in_words(about, lang)
         how_much = f"({row['basis']})" if row["basis"] else ""
     parts = [place, what, how_much]
     if row["state"] != "active":

@@ -14,7 +14,7 @@ from typing import Any
 from config.contract.messages import EdgeStatus
 from config.plant.model import Condition, ConditionRule, EdgeKind, Plant, Text, Tier
 
-__all__ = ["FAULTS", "Fault", "Trouble", "Watch", "edge_of", "fault_of", "rule_of"]
+__all__ = ["FAULTS", "Fault", "Trouble", "Watch", "description_of", "edge_of", "fault_of", "rule_of"]
 
 _PREFIX = "SYS."
 
@@ -64,6 +64,15 @@ def fault_of(name: str) -> Fault | None:
 def edge_of(name: str) -> str:
     """Return the edge an alarm of the system is about; empty when it is the gateway."""
     return name.removeprefix(_PREFIX).partition(".")[2]
+
+
+def description_of(name: str, plant: Plant) -> Text | None:
+    """Return what an alarm of the system is about, in words; None when it is no such alarm."""
+    fault = fault_of(name)
+    edge = plant.edges.get(edge_of(name))
+    if fault is None or edge is None:
+        return None if fault is None else fault.text
+    return Text(f"{edge.name.zh} {fault.text.zh}", f"{edge.name.en}: {fault.text.en}")
 
 
 def rule_of(trouble: Trouble) -> ConditionRule:

@@ -36,6 +36,7 @@ from gateway.display import DisplayUnit, chemical_name, unit_of
 from gateway.history.port import HistoryRows, MinMaxRows
 from gateway.live import Values
 from gateway.messages import message, rise_message
+from gateway.system import description_of
 
 __all__ = [
     "QUALITY_NAMES",
@@ -294,6 +295,13 @@ def _condition(rule: ConditionRule, unit: DisplayUnit) -> ConditionView:
     )
 
 
+def _description(name: str, tag: Tag | None, plant: Plant) -> Name:
+    if tag is not None:
+        return name_of(tag.description)
+    about = description_of(name, plant)
+    return Name(zh=name, en=name) if about is None else name_of(about)
+
+
 def _alarm_fields(row: Mapping[str, Any], plant: Plant) -> dict[str, Any]:
     tag = plant.tags.get(row["tag"])
     unit = None if tag is None else unit_of(tag, plant)
@@ -319,7 +327,7 @@ def _alarm_fields(row: Mapping[str, Any], plant: Plant) -> dict[str, Any]:
     times = ("onset_ms", "raised_ms", "cleared_ms", "received_ms", "decided_ms")
     return {
         **{key: row[key] for key in (*same, *times)},
-        "description": Name(zh=row["tag"], en=row["tag"]) if tag is None else name_of(tag.description),
+        "description": _description(row["tag"], tag, plant),
         "condition": condition,
         "acknowledged": row["acknowledged_ms"] is not None,
         "rise": None if row["rise"] is None else rise_view(row["rise"]),

@@ -36,6 +36,7 @@ _WORDS: Mapping[str, Text] = {
     "edge": Text("节点", "Edge"),
     "state": Text("状态", "State"),
     "outbox": Text("待发", "Outbox"),
+    "backlog": Text("积压", "backlog"),
     "frames": Text("帧", "frames"),
     "lost": Text("缺失帧", "Missing"),
     "shed": Text("丢弃样本", "Shed"),

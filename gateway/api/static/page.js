@@ -196,6 +196,14 @@ function setLink(state) {
   document.body.classList.toggle("stalled", state === "stalled");
 }
 
+// What waits at an edge; of an earlier outage also how much, and when it will be here.
+function outboxText(report) {
+  if (!report) return "–";
+  if (!report.backlog_frames) return String(report.outbox_frames);
+  const eta = report.backlog_eta_s === null ? "" : ` · ${ageText(1000 * report.backlog_eta_s)}`;
+  return `${report.outbox_frames} (${words.backlog} ${report.backlog_frames}${eta})`;
+}
+
 function takeEdges(edges) {
   const body = byId("edges");
   for (const edge of edges) {
@@ -209,7 +217,7 @@ function takeEdges(edges) {
     setText(field(row, "edge"), edge.edge);
     setText(field(row, "name"), edge.known ? edge.name[lang] : words.unknown_edge);
     setText(field(row, "state"), edgeState(edge));
-    setText(field(row, "outbox"), edge.report ? String(edge.report.outbox_frames) : "–");
+    setText(field(row, "outbox"), outboxText(edge.report));
     warn(field(row, "missing"), edge.missing_frames, String(edge.missing_frames));
     warn(field(row, "shed"), edge.shed_samples, String(edge.shed_samples));
     warn(field(row, "stale"), edge.stale_tags, `${edge.stale_tags}/${edge.tags}`);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -210,3 +211,18 @@ def test_it_says_the_same_without_scripts(world: World, browser: Page) -> None:
             eventually(told, 10)
         finally:
             tab.close()
+
+
+def test_a_backlog_is_shown_with_its_end_and_a_trouble_of_the_system_in_words(world: World, browser: Page) -> None:
+    said = {"online": True, "at_ms": 1, "outbox_frames": 120, "backlog_frames": 100, "backlog_eta_s": 95}
+    world.put(
+        "edge_status",
+        {"edge": "edge-a", "received_ms": 1, "online": True, "since_ms": 1, "payload": json.dumps(said)},
+    )
+    world.raise_alarm("f" * 16, "SYS.EDGE_OFFLINE.edge-b", condition="SYSTEM", tier=2, limit=None, value=None, basis="")
+    with shown(world, browser):
+        browser.until(
+            "document.querySelector('[data-edge=edge-a] [data-f=outbox]').textContent === '120 (backlog 100 · 1:35)'"
+        )
+        browser.until("document.body.textContent.includes('Plain sensors: edge agent offline')")
+        assert not browser.complaints
