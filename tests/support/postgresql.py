@@ -7,6 +7,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -133,9 +134,7 @@ class PostgreSql:
         if os.geteuid() == 0:
             owner = "postgres" if _has_user("postgres") else "nobody"
             shutil.chown(self._folder, owner)
-            for parent in self._folder.parents:  # pytest's directories are for their owner alone
-                if parent.stat().st_uid == 0 and str(parent).startswith("/tmp/"):
-                    parent.chmod(parent.stat().st_mode | 0o011)
+            _open_the_way(self._folder)
         command = [str(programs / "initdb"), "-D", str(self._folder / "data"), "-A", "trust", "-U", "hazgate"]
         subprocess.run(
             [*self._as_nobody(), *command, "--no-sync", "-E", "UTF8", "--locale=C"], check=True, capture_output=True
@@ -151,6 +150,17 @@ class PostgreSql:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
+
+
+def _open_the_way(folder: Path) -> None:
+    """Let another user enter a temporary folder: pytest's directories are for their owner alone."""
+    temporary = Path(tempfile.gettempdir()).resolve()
+    for parent in folder.resolve().parents:
+        if parent.stat().st_mode & 0o001:
+            continue
+        if temporary not in parent.parents:
+            pytest.skip(f"{parent} is closed to other users, and PostgreSQL refuses to run as root")
+        parent.chmod(parent.stat().st_mode | 0o011)
 
 
 def _has_user(name: str) -> bool:
