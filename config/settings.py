@@ -141,6 +141,8 @@ class GatewaySettings(_Settings):
     """Of the DuckDB file; None: for ever. A history server has rules of its own."""
     history_max_bytes: Annotated[int, Field(ge=16 * 1024**2)] | None = None
     """Of the DuckDB file; beyond it the oldest days go."""
+    history_lines_per_s: Annotated[float, Field(gt=0)] = 50_000.0
+    """A history server is sent no more than this; what is beyond waits in the log."""
     history_horizon_s: Annotated[float, Field(ge=0)] = 60.0
     """What a history server acknowledged within this time is sent again when it may have been started anew."""
     canary_url: str = ""

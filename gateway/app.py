@@ -26,7 +26,7 @@ from gateway.history.duckdb_store import HistoryStore
 from gateway.history.follower import Follower
 from gateway.history.influx.client import InfluxClient
 from gateway.history.influx.reader import InfluxReader
-from gateway.history.influx.store import ALARM_FOLLOWER, FOLLOWER, InfluxWriter
+from gateway.history.influx.store import InfluxWriter
 from gateway.history.port import HistoryReader, HistoryWriter
 from gateway.ingest.mqtt import MqttTransport
 from gateway.late_lane import LateLane
@@ -213,16 +213,15 @@ def _open_history(settings: GatewaySettings, plant: Plant, queries: Queries, clo
         return _History(store, store, store.close)
     # Connections of its own for each: a new one makes the writer look back.
     writing, reading = InfluxClient(settings.history), InfluxClient(settings.history)
-    kept = queries.followers()
     writer = InfluxWriter(
         client=writing,
         plant=plant,
         tag_name=queries.tag_name,
         events=queries,
         clock=clock,
-        position=kept.get(FOLLOWER, 0),
-        event_id=kept.get(ALARM_FOLLOWER, 0),
+        kept=queries.followers(),
         horizon_s=settings.history_horizon_s,
+        lines_per_s=settings.history_lines_per_s,
     )
 
     def close() -> None:

@@ -55,9 +55,10 @@ class InfluxWriter:
         tag_name: Number of a tag -> its name.
         events: Alarm events, which go there too.
         clock: For the horizon.
-        position: Log position from which to go on.
-        event_id: Alarm event from which to go on.
+        kept: Where to go on, as `cursors` told it last.
         horizon_s: What was acknowledged within this time may still get lost with the server.
+        lines_per_s: It goes no faster: making lines takes the interpreter that the pipeline needs, and a server that
+            catches up takes the processor.
     """
 
     def __init__(
@@ -68,17 +69,19 @@ class InfluxWriter:
         tag_name: Callable[[int], str | None],
         events: Events,
         clock: Clock,
-        position: int,
-        event_id: int,
+        kept: Mapping[str, int],
         horizon_s: float,
+        lines_per_s: float,
     ) -> None:
         self._client = client
+        self._lines_per_s = lines_per_s
+        self._pause = threading.Event()
         self._plant = plant
         self._tag_name = tag_name
         self._events = events
         self._clock = clock
-        self._trail = Trail(position, horizon_s)
-        self._alarms = Trail(event_id, horizon_s)
+        self._trail = Trail(kept.get(FOLLOWER, 0), horizon_s)
+        self._alarms = Trail(kept.get(ALARM_FOLLOWER, 0), horizon_s)
         self._series: dict[int, str] = {}
         self._reconnections = 0
         self._in_doubt = False
@@ -116,8 +119,13 @@ class InfluxWriter:
         if position <= self._trail.position:
             raise ValueError(f"history has taken the log up to {self._trail.position} already, not only to {position}")
         self._be_sure()
-        series = [self._series_of(tag) for tag in batch.tag_id.tolist()]
-        self._write(telemetry_lines(batch, series))
+        for first in range(0, len(batch.tag_id), _LINES):
+            began_s = self._clock.monotonic_s()
+            part = _part(batch, slice(first, first + _LINES))
+            self._write(telemetry_lines(part, [self._series_of(tag) for tag in part.tag_id.tolist()]))
+            rest_s = len(part.tag_id) / self._lines_per_s - (self._clock.monotonic_s() - began_s)
+            if first + _LINES < len(batch.tag_id):
+                self._pause.wait(max(0.0, rest_s))
         with self._lock:
             self._trail.advance(position, self._clock.monotonic_s())
         return 0
@@ -210,3 +218,7 @@ class InfluxWriter:
                 raise HistoryError(f"the records have no tag number {tag_id}")
             series = self._series[tag_id] = series_of(self._plant, name)
         return series
+
+
+def _part(batch: HistoryBatch, rows: slice) -> HistoryBatch:
+    return HistoryBatch(*(getattr(batch, name)[rows] for name in HistoryBatch.__slots__))

@@ -59,9 +59,9 @@ class Link:
             tag_name=tag_name,
             events=self.events,
             clock=self.clock,
-            position=position,
-            event_id=0,
+            kept={"history": position},
             horizon_s=horizon_s,
+            lines_per_s=1_000_000.0,
         )
         self.reader = InfluxReader(self.clients[1], tag_name)
 
