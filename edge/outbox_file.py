@@ -21,7 +21,7 @@ _VERSION = 2
 _BUSY_WAIT_S = 2.0
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
-_SCHEMA = """
+_BOTH = """
 CREATE TABLE outbox (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     held_bytes INTEGER NOT NULL,
@@ -36,6 +36,10 @@ CREATE TABLE epoch (
     kept_frames INTEGER NOT NULL,
     shed_samples INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX frame_without_alarm ON frame (id) WHERE alarm = 0;
+"""
+
+_SCHEMA = f"""
 CREATE TABLE frame (
     id INTEGER PRIMARY KEY,
     samples INTEGER NOT NULL,
@@ -43,32 +47,17 @@ CREATE TABLE frame (
     made_ms INTEGER NOT NULL,
     body BLOB NOT NULL
 ) STRICT;
-CREATE INDEX frame_without_alarm ON frame (id) WHERE alarm = 0;
 CREATE TABLE taken (id INTEGER PRIMARY KEY, keys BLOB NOT NULL) STRICT;
-"""
+{_BOTH}"""
 
 # In place: an outbox may hold gigabytes, on a disk that has no room for a copy.
-_FROM_1 = """
+_FROM_1 = f"""
 ALTER TABLE outbox RENAME TO outbox_1;
 ALTER TABLE frame RENAME COLUMN seq TO id;
 ALTER TABLE frame ADD COLUMN alarm INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE frame ADD COLUMN made_ms INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX frame_without_alarm ON frame (id) WHERE alarm = 0;
-CREATE TABLE outbox (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    held_bytes INTEGER NOT NULL,
-    last_batch TEXT NOT NULL
-) STRICT;
+{_BOTH}
 INSERT INTO outbox SELECT 1, held_bytes, last_batch FROM outbox_1;
-CREATE TABLE epoch (
-    number INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
-    first_id INTEGER NOT NULL,
-    made_frames INTEGER NOT NULL,
-    made_samples INTEGER NOT NULL,
-    kept_frames INTEGER NOT NULL,
-    shed_samples INTEGER NOT NULL
-) STRICT;
 INSERT INTO epoch SELECT 1, epoch, 1, made_frames, made_samples, kept_frames, shed_samples FROM outbox_1;
 DROP TABLE outbox_1;
 """

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support import disks
 from tests.support.edges import FakeGateway, Sensors, edge_settings, running_edge
 from tests.support.plants import mini_plant
 from tests.support.servers import Broker
@@ -23,23 +21,8 @@ READINGS = 6000
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk on which there is room for the reserve and little more."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if shutil.which("mount") is None:
-        pytest.skip("no mount command: a full disk cannot be made")
-    command = ["mount", "-t", "tmpfs", "-o", "size=1400k", "tmpfs", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"a small disk cannot be mounted: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def fill(path: Path) -> None:
-    """Write until nothing more fits."""
-    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while file.write(b"x" * 512):
-            pass
+    with disks.small_disk(tmp_path / "disk", "1400k") as disk:
+        yield disk
 
 
 @pytest.mark.parametrize("relief", ["more space", "the gateway comes back"])
@@ -59,8 +42,7 @@ async def test_nothing_is_lost_and_nothing_comes_twice(small_disk: Path, broker:
             assert 0 < health.made < READINGS
             assert health.shed == 0
             if answering:
-                grow = ["mount", "-o", "remount,size=16m", str(small_disk)]
-                await asyncio.to_thread(subprocess.run, grow, check=True)
+                await asyncio.to_thread(disks.grow, small_disk, "16m")
                 await eventually_async(lambda: health.made == READINGS, 20.0)
             gateway.answering = True
             await eventually_async(lambda: len(gateway.samples) >= READINGS, 40.0)
@@ -72,7 +54,7 @@ async def test_it_starts_on_a_full_disk_and_begins_when_there_is_space(small_dis
     ballast = small_disk / "ballast"
     settings = edge_settings(small_disk, broker, broker)
     (small_disk / "edge.lock").touch()
-    fill(ballast)
+    disks.fill(ballast)
     with FakeGateway(broker, "mini", "edge-a") as gateway, Sensors(broker) as sensors:
         async with running_edge(settings, PLANT) as health:
             await eventually_async(lambda: gateway.status is not None and "outbox" in gateway.status.faults, 10.0)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ from config.plant.model import Condition
 from gateway import pipeline
 from gateway.messages import message
 from gateway.system import FAULTS, Trouble, Watch, edge_of, fault_of
+from tests.support import disks
 from tests.support.frames import frame
 from tests.support.gateway_rig import Edge, Rig, Step
 from tests.support.plants import mini_plant
@@ -105,17 +103,8 @@ def test_a_step_of_the_clock_is_an_alarm(rig: Rig) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 3 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if shutil.which("mount") is None:
-        pytest.skip("no mount command: a full disk cannot be made")
-    command = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"a small disk cannot be mounted: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with disks.small_disk(tmp_path / "disk", "3m") as disk:
+        yield disk
 
 
 def test_a_full_disk_takes_nothing_in_tells_it_and_goes_on_by_itself(small_disk: Path) -> None:
@@ -128,12 +117,10 @@ def test_a_full_disk_takes_nothing_in_tells_it_and_goes_on_by_itself(small_disk:
         edge.send(rig.transport, 10)
 
     def fill(_rig: Rig) -> None:
-        with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-            while file.write(b"x" * 512):
-                pass
+        disks.fill(ballast)
 
     def make_room(_rig: Rig) -> None:
-        subprocess.run(["mount", "-o", "remount,size=30m", str(small_disk)], check=True)
+        disks.grow(small_disk, "30m")
 
     resending: list[Step] = [resend, 0.5] * 30
     rig.play(resend, 0.5, fill, *resending)

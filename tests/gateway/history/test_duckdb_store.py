@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import random
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,6 +19,7 @@ from hypothesis import strategies as st
 from gateway.errors import HistoryError
 from gateway.history import duckdb_store
 from gateway.history.duckdb_store import HistoryStore, count_rows
+from tests.support import disks
 from tests.support.history import TAGS, append_for_ever, many, size
 from tests.support.history_contract import ALWAYS, HistoryContract, Kept, batch, everything
 
@@ -288,17 +287,8 @@ def test_position_and_rows_agree_after_every_kill(path: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs root")
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", disk], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"no tmpfs here: {mounted.stderr.decode().strip()}")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
+    with disks.small_disk(tmp_path / "disk", "12m") as disk:
+        yield disk
 
 
 def test_a_full_disk_stores_nothing_by_halves_and_goes_on_when_there_is_room(small_disk: Path) -> None:
