@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import tarfile
 import tempfile
+import zlib
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import file_digest
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from config.clock import Clock
 from gateway.app import HISTORY_FILE
 from gateway.errors import RecordsError
 from gateway.lock import own
-from gateway.records.database import DATABASE_FILE
+from gateway.records.database import DATABASE_FILE, newest_revision
 
 __all__ = ["BackupError", "Manifest", "back_up", "restore"]
 
 _MANIFEST = "manifest.json"
 _FORMAT = 1
+_STAGING = ".restoring"
+_ASIDE = "before-"
+_STAYS = {"lock", "lost+found", _STAGING}
+"""Of a data directory: what is not the gateway's work, or is in use while a backup is restored."""
+_UNREADABLE = (OSError, tarfile.TarError, EOFError, zlib.error, sqlite3.Error, ValueError, KeyError, RecordsError)
 
 
 class BackupError(Exception):
@@ -85,7 +94,9 @@ def back_up(data: Path, target: Path, clock: Clock, *, records_only: bool) -> Ma
             with tarfile.open(whole, "w:gz", compresslevel=1) as archive:
                 for name in (_MANIFEST, *manifest.files):
                     archive.add(work / name, name)
+            _make_durable(whole)
             whole.replace(target)
+            _make_durable(target.parent)
     except (OSError, sqlite3.Error) as error:
         raise BackupError(f"{target}: {error}") from error
     return manifest
@@ -94,36 +105,74 @@ def back_up(data: Path, target: Path, clock: Clock, *, records_only: bool) -> Ma
 def restore(source: Path, data: Path, clock: Clock, *, force: bool) -> tuple[Manifest, Path | None]:
     """Make a data directory from a backup. Nothing is touched before everything has been checked.
 
+    All of it happens inside the directory, which is owned meanwhile: it may be a mount point (a volume of a
+    container), its parent need not be writable, and no gateway begins on half of it. What is made belongs to whom the
+    directory belongs.
+
     Args:
         source: The backup.
         data: The data directory to be.
         clock: Names what is moved aside.
-        force: Move what is there aside.
+        force: Move what is there aside, into a folder of the directory.
 
     Returns:
-        What was in it, and where the old directory lies now.
+        What was in it, and where the old files lie now.
 
     Raises:
         BackupError: It cannot be restored.
     """
-    if data.exists() and any(data.iterdir()) and not force:
+    if _lies_in(data) and not force:
         raise BackupError(f"{data} is not empty; --force moves what is there aside")
-    new = data.with_name(f"{data.name}.restoring")
+    staging = data / _STAGING
+    made = not data.exists()
     try:
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir(parents=True)
-        manifest = _unpack(source, new)
-        aside = None
-        if data.exists():
-            with own(data):
-                aside = data.with_name(f"{data.name}.before-{clock.wall_ms()}")
-                data.rename(aside)
-        new.rename(data)
-    except (OSError, tarfile.TarError, sqlite3.Error, ValueError, KeyError, RecordsError) as error:
+        with own(data):
+            shutil.rmtree(staging, ignore_errors=True)
+            staging.mkdir()
+            manifest = _unpack(source, staging)
+            _give(data)
+            aside = _move_aside(data, data / f"{_ASIDE}{clock.wall_ms()}")
+            for path in sorted(staging.iterdir(), key=lambda path: path.name == DATABASE_FILE):
+                path.rename(data / path.name)
+            staging.rmdir()
+            _make_durable(data)
+    except _UNREADABLE as error:
+        shutil.rmtree(data if made else staging, ignore_errors=True)
         raise BackupError(f"{source}: {error}") from error
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
     return manifest, aside
+
+
+def _lies_in(data: Path) -> list[Path]:
+    """Return what a restore would have to move aside; the records first, that no log of theirs is left without them."""
+    there = data.iterdir() if data.is_dir() else ()
+    found = [path for path in there if path.name not in _STAYS and not path.name.startswith(_ASIDE)]
+    return sorted(found, key=lambda path: path.name != DATABASE_FILE)
+
+
+def _move_aside(data: Path, aside: Path) -> Path | None:
+    found = _lies_in(data)
+    if not found:
+        return None
+    aside.mkdir()
+    for path in found:
+        path.rename(aside / path.name)
+    return aside
+
+
+def _give(data: Path) -> None:
+    """Let the files belong to whom their directory belongs: root restores, the gateway is nobody in particular."""
+    if os.geteuid() == 0:
+        owner = data.stat()
+        for path in (data / "lock", *(data / _STAGING).iterdir()):
+            os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def _make_durable(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _copy_records(data: Path, work: Path) -> None:
@@ -160,23 +209,43 @@ def _describe(work: Path, clock: Clock) -> Manifest:
     return Manifest(clock.wall_ms(), version("hazgate"), revision, position, files)
 
 
+class _Told(BaseModel):
+    """The manifest, as a file from anywhere has it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1]
+    made_ms: int
+    software: str
+    revision: str
+    position: int
+    files: dict[str, str]
+
+
 def _unpack(source: Path, new: Path) -> Manifest:
     with tarfile.open(source, "r:gz") as archive:
         member = archive.extractfile(_MANIFEST)
-        told = json.loads(member.read()) if member else {}
-        if told.get("format") != _FORMAT:
-            raise ValueError("no backup of this release")
-        for name, wanted in told["files"].items():
+        try:
+            told = _Told.model_validate_json(member.read() if member else b"")
+        except ValidationError as error:
+            raise ValueError("its manifest is none of this release") from error
+        if DATABASE_FILE not in told.files:
+            raise ValueError(f"holds no {DATABASE_FILE}")
+        for name, wanted in told.files.items():
             if name not in {DATABASE_FILE, HISTORY_FILE, f"{HISTORY_FILE}.wal"}:
                 raise ValueError(f"holds {name!r}, which no backup has")
             archive.extract(name, new, filter="data")
             if _sum(new / name) != wanted:
                 raise ValueError(f"{name} is damaged: its checksum is another one")
+            _make_durable(new / name)
     with closing(sqlite3.connect(new / DATABASE_FILE)) as copy:
         (verdict,) = copy.execute("PRAGMA integrity_check").fetchone()
         if verdict != "ok":
             raise ValueError(f"{DATABASE_FILE} is damaged: {verdict}")
-    return Manifest(**{name: value for name, value in told.items() if name != "format"})
+        (revision,) = copy.execute("SELECT version_num FROM alembic_version").fetchone()
+    if revision > newest_revision():
+        raise ValueError(f"schema {revision}, this release knows {newest_revision()}: take the release that made it")
+    return Manifest(told.made_ms, told.software, told.revision, told.position, told.files)
 
 
 def _sum(path: Path) -> str:
