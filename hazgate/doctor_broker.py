@@ -5,11 +5,14 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from config.contract.frame import MAX_FRAME_BYTES
 from config.plant.model import Text
 from config.settings import BrokerAddress
 from hazgate.doctor import Finding, Verdict
@@ -20,34 +23,95 @@ _MESSAGES = 1_500
 """Mosquitto as shipped keeps 1 000 for an absent client and drops the rest without a word."""
 _WITHIN_S = 10.0
 _TOPIC = "hazgate-doctor"
+_MAX_UNDER_WAY = 65_535
+_FEW_UNDER_WAY = 100
+_UNSUPPORTED = "Unsupported protocol version"
+"""The reason a broker without MQTT 5 gives; paho has it for 3.1.1 brokers, too."""
 
 
 def look_at_broker(address: BrokerAddress) -> Iterator[Finding]:
-    """Connect, leave, let messages come meanwhile, come back and count. Leaves nothing behind."""
+    """Ask for its limits; connect, leave, let messages come meanwhile, come back and count. Leaves nothing behind."""
     name = f"hazgate-doctor-{secrets.token_hex(4)}"
     where = f"{address.host}:{address.port}"
     try:
-        first = _Visit(address, name)
-        first.subscribe(f"{_TOPIC}/{name}")
-        first.leave()
-        sender = _Visit(address, f"{name}-sender", clean=True)
-        sender.send(f"{_TOPIC}/{name}", _MESSAGES)
-        sender.leave()
-        again = _Visit(address, name)
-        got = again.collect(_MESSAGES)
-        again.leave()
-        _Visit(address, name, clean=True).leave()
+        limits = _ask(address, name)
+        kept = _let_wait(address, name)
     except _NoAnswerError as error:
         mend = Text("检查地址、防火墙与账号", "see to address, firewall and account")
         yield Finding("broker", Verdict.FAIL, f"{where}: {error}", mend)
         return
-    yield Finding("broker", Verdict.OK, f"{where}: reachable")
+    yield Finding("broker", Verdict.OK, f"{where}: reachable, {'MQTT 5' if limits else 'MQTT 3.1.1 only'}")
+    if limits:
+        yield from _judge(limits)
     mend = Text(
         "max_queued_messages 0（见 config/mosquitto.conf）", "max_queued_messages 0 (see config/mosquitto.conf)"
     )
-    fine = got >= _MESSAGES
-    found = f"kept {got} of {_MESSAGES} messages for a client that was away"
+    fine = kept >= _MESSAGES
+    found = f"kept {kept} of {_MESSAGES} messages for a client that was away"
     yield Finding("broker queue", Verdict.OK if fine else Verdict.FAIL, found, None if fine else mend)
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """What an MQTT 5 broker says of itself when it lets somebody in; not said means no limit."""
+
+    under_way: int
+    packet_bytes: int | None
+    retains: bool
+
+
+def _ask(address: BrokerAddress, name: str) -> _Limits | None:
+    """Return the limits; None when it speaks MQTT 3.1.1 only, which cannot say them."""
+    try:
+        with _Visit(address, f"{name}-5", clean=True, protocol=MQTTProtocolVersion.MQTTv5) as visit:
+            said = visit.properties
+    except _NoAnswerError as error:
+        if str(error) == _UNSUPPORTED:
+            return None
+        raise
+    return _Limits(
+        getattr(said, "ReceiveMaximum", _MAX_UNDER_WAY),
+        getattr(said, "MaximumPacketSize", None),
+        bool(getattr(said, "RetainAvailable", 1)),
+    )
+
+
+def _judge(limits: _Limits) -> Iterator[Finding]:
+    fine = limits.under_way >= _FEW_UNDER_WAY
+    mend = Text("max_inflight_messages 0（吞吐受限）", "max_inflight_messages 0: it bounds the throughput")
+    found = f"takes {limits.under_way} messages at a time from one client"
+    yield Finding("broker under way", Verdict.OK if fine else Verdict.WARN, found, None if fine else mend)
+    fine = limits.packet_bytes is None or limits.packet_bytes > MAX_FRAME_BYTES
+    mend = Text("max_packet_size 67108864", "max_packet_size 67108864: larger frames would cut the connection")
+    found = "no limit is said" if limits.packet_bytes is None else f"at most {limits.packet_bytes} bytes"
+    yield Finding("broker packet size", Verdict.OK if fine else Verdict.FAIL, found, None if fine else mend)
+    mend = Text("retain_available true", "retain_available true: receipts and alarms are retained")
+    found = "retains messages" if limits.retains else "retains nothing"
+    yield Finding(
+        "broker retain", Verdict.OK if limits.retains else Verdict.FAIL, found, None if limits.retains else mend
+    )
+
+
+def _let_wait(address: BrokerAddress, name: str) -> int:
+    """Return how many of `_MESSAGES` a client receives that was away while they were sent."""
+    topic = f"{_TOPIC}/{name}"
+    try:
+        with _Visit(address, name) as first:
+            first.subscribe(topic)
+        with _Visit(address, f"{name}-sender", clean=True) as sender:
+            sender.send(topic, _MESSAGES)
+        with _Visit(address, name) as again:
+            return again.collect(_MESSAGES)
+    finally:  # whatever went wrong: a session that nobody comes for would fill the broker
+        _forget(address, name)
+
+
+def _forget(address: BrokerAddress, name: str) -> None:
+    try:
+        with _Visit(address, name, clean=True):
+            pass
+    except _NoAnswerError as error:
+        raise _NoAnswerError(f"{error}; the session {name} may be left there") from error
 
 
 class _NoAnswerError(Exception):
@@ -55,12 +119,20 @@ class _NoAnswerError(Exception):
 
 
 class _Visit:
-    """One connection."""
+    """One connection. Use it as a context manager; leaving ends it."""
 
-    def __init__(self, address: BrokerAddress, name: str, *, clean: bool = False) -> None:
-        self._client = Client(
-            CallbackAPIVersion.VERSION2, name, clean_session=clean, protocol=MQTTProtocolVersion.MQTTv311
-        )
+    def __init__(
+        self,
+        address: BrokerAddress,
+        name: str,
+        *,
+        clean: bool = False,
+        protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv311,
+    ) -> None:
+        session = None if protocol == MQTTProtocolVersion.MQTTv5 else clean
+        self._client = Client(CallbackAPIVersion.VERSION2, name, clean_session=session, protocol=protocol)
+        self.properties: Any = None
+        """Of the broker's answer; MQTT 5 only."""
         self._client.max_inflight_messages_set(1000)
         self._client.username_pw_set(address.username, address.password)
         self._answered = threading.Event()
@@ -79,7 +151,7 @@ class _Visit:
         self._client.loop_start()
         self._wait("connect")
         if self._refused:
-            self.leave()
+            self._leave()
             raise _NoAnswerError(self._refused)
 
     def subscribe(self, topic: str) -> None:
@@ -91,7 +163,8 @@ class _Visit:
         self._begin(count)
         for _ in range(count):
             self._client.publish(topic, b"x", qos=1)
-        self._enough.wait(_WITHIN_S)
+        if not self._enough.wait(_WITHIN_S):
+            raise _NoAnswerError(f"acknowledged {self._count} of {count} messages in {_WITHIN_S:.0f} s")
 
     def collect(self, count: int) -> int:
         """Return how many messages come."""
@@ -103,7 +176,15 @@ class _Visit:
                 break
         return self._count
 
-    def leave(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -116,11 +197,12 @@ class _Visit:
         if self._wanted and self._count >= self._wanted:
             self._enough.set()
 
-    def _on_connect(self, _client: Client, _userdata: object, _flags: object, reason: Any, *_: Any) -> None:  # noqa: ANN401 - as above
+    def _on_connect(self, _client: Client, _userdata: object, _flags: object, reason: Any, said: Any) -> None:  # noqa: ANN401 - as above
+        self.properties = said
         self._refused = str(reason) if reason.is_failure else ""
         self._answered.set()
 
     def _wait(self, doing: str) -> None:
         if not self._answered.wait(_WITHIN_S):
-            self.leave()
+            self._leave()
             raise _NoAnswerError(f"no answer to {doing} in {_WITHIN_S:.0f} s")

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
+from paho.mqtt.client import Client, ConnectFlags
+from paho.mqtt.enums import CallbackAPIVersion
 from typer.testing import CliRunner
 
 from config.settings import BrokerAddress
 from gateway.broker import child_command, free_port
 from gateway.lock import own
 from gateway.records.database import DATABASE_FILE, open_writer
+from hazgate import doctor_broker
 from hazgate.cli import build
 from hazgate.doctor import Finding, Verdict, look_at_certificate, look_at_data
 from hazgate.doctor_broker import look_at_broker
@@ -25,10 +30,19 @@ DAY_MS = 86_400_000
 class AsShipped(Mosquitto):
     """Mosquitto with the limits it has when nobody sets any."""
 
+    MORE = ""
+
     def _command(self) -> list[str]:
         conf = self.state_dir / "mosquitto.conf"
-        conf.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\nuser root\n", encoding="utf-8")
+        lines = f"listener {self.port} 127.0.0.1\nallow_anonymous true\nuser root\n{self.MORE}"
+        conf.write_text(lines, encoding="utf-8")
         return child_command("mosquitto", "-c", str(conf))
+
+
+class Stingy(AsShipped):
+    """Keeps everything, but neither large nor retained messages."""
+
+    MORE = "max_queued_messages 0\nmax_packet_size 100000\nretain_available false\n"
 
 
 def by_name(findings: list[Finding]) -> dict[str, Finding]:
@@ -42,6 +56,8 @@ def address(broker: Broker) -> BrokerAddress:
 def test_a_broker_with_our_limits_keeps_everything(broker: Broker) -> None:
     found = by_name(list(look_at_broker(address(broker))))
     assert found["broker queue"].verdict is Verdict.OK, found
+    assert {one.verdict for one in found.values()} == {Verdict.OK}, found
+    assert ("MQTT 5" in found["broker"].found) == isinstance(broker, Mosquitto)
 
 
 def test_a_broker_that_drops_is_found_out(tmp_path: Path) -> None:
@@ -50,6 +66,45 @@ def test_a_broker_that_drops_is_found_out(tmp_path: Path) -> None:
     assert found["broker queue"].verdict is Verdict.FAIL
     assert found["broker queue"].mend is not None
     assert "max_queued_messages 0" in found["broker queue"].mend.en
+    assert found["broker under way"].found == "takes 20 messages at a time from one client"
+    assert found["broker under way"].verdict is Verdict.WARN
+
+
+def test_limits_that_cut_us_off_are_found_out(tmp_path: Path) -> None:
+    with Stingy(tmp_path) as broker:
+        found = by_name(list(look_at_broker(address(broker))))
+    assert found["broker packet size"].verdict is Verdict.FAIL
+    assert found["broker retain"].verdict is Verdict.FAIL
+
+
+def test_no_session_is_left_behind_when_it_goes_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(_visit: object, _topic: str, _count: int) -> None:
+        raise doctor_broker._NoAnswerError("the wire broke")
+
+    monkeypatch.setattr(doctor_broker._Visit, "send", breaks)
+    monkeypatch.setattr(secrets, "token_hex", lambda _bytes: "cafe")
+    with Mosquitto(tmp_path) as broker:
+        (found,) = look_at_broker(address(broker))
+        assert "the wire broke" in found.found
+        assert not has_session(broker, "hazgate-doctor-cafe")
+
+
+def has_session(broker: Broker, client_id: str) -> bool:
+    answered = threading.Event()
+    present: list[bool] = []
+
+    def connected(_client: Client, _userdata: object, flags: ConnectFlags, *_: object) -> None:
+        present.append(flags.session_present)
+        answered.set()
+
+    client = Client(CallbackAPIVersion.VERSION2, client_id, clean_session=False)
+    client.on_connect = connected
+    client.connect(broker.host, broker.port)
+    client.loop_start()
+    assert answered.wait(5.0)
+    client.disconnect()
+    client.loop_stop()
+    return present[0]
 
 
 def test_no_broker_is_a_failure() -> None:
