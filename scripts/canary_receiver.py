@@ -25,7 +25,10 @@ MAX_BYTES = 10_000
 
 
 class Watch:
-    """When each source was last heard, and who has been told about its silence."""
+    """When anything was last heard, and whether its silence has been cried.
+
+    One canary of many that falls silent is an alarm of the gateway (`STALE`); this is for the day when that is silent.
+    """
 
     def __init__(self, after_s: float, again_s: float, command: str) -> None:
         self.after_s = after_s
@@ -84,9 +87,11 @@ def handler(watch: Watch) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             """Take a sign of life."""
-            size = int(self.headers.get("Content-Length") or 0)
+            length = self.headers.get("Content-Length") or ""
+            # Digits only: a negative length would mean "whatever comes", and memory without an end.
+            fits = length.isdecimal() and int(length) <= MAX_BYTES
             try:
-                document = json.loads(self.rfile.read(size)) if self.path == "/canary" and size <= MAX_BYTES else None
+                document = json.loads(self.rfile.read(int(length))) if fits and self.path == "/canary" else None
             except ValueError:
                 document = None
             if not isinstance(document, dict) or "sent_ms" not in document:

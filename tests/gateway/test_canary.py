@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -55,10 +56,12 @@ def receiver(tmp_path: Path, after_s: float) -> Iterator[tuple[str, Path]]:
     script.chmod(0o755)
     command = [sys.executable, str(RECEIVER), "--listen", f"127.0.0.1:{port}", "--after-s", str(after_s)]
     with subprocess.Popen([*command, "--again-s", "0.4", "--on-silence", str(script)]) as process:
-        url = f"http://127.0.0.1:{port}"
-        eventually(lambda: status(url) > 0, 10.0)
-        yield url, cries
-        process.kill()
+        try:
+            url = f"http://127.0.0.1:{port}"
+            eventually(lambda: status(url) > 0, 10.0)
+            yield url, cries
+        finally:
+            process.kill()
 
 
 def status(url: str) -> int:
@@ -99,7 +102,17 @@ def test_rubbish_is_no_sign_of_life(tmp_path: Path) -> None:
             request = urllib.request.Request(f"{url}/canary", data=body, method="POST")
             with pytest.raises(urllib.error.HTTPError):
                 urllib.request.urlopen(request, timeout=2.0)
+        for length in ("-1", "abc", "20000", "9" * 30):
+            assert raw_post(url, length).startswith(b"HTTP/1.0 400 "), length
         assert status(url) == 503
+
+
+def raw_post(url: str, length: str) -> bytes:
+    """Say how long the body will be, send none of it, and return the answer."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=5.0) as connection:
+        connection.sendall(f"POST /canary HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode())
+        return connection.recv(1000)
 
 
 def test_a_receiver_that_is_away_is_tried_again() -> None:
