@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 UNITS = sorted((ROOT / "docs" / "systemd").glob("*.service"))
-HOURLY = {"simulator"}
+WITHOUT_HEALTH = {"simulator"}
 """Has no health of its own: it publishes, or has ended."""
 
 
@@ -41,7 +41,9 @@ def test_a_service_restarts_is_nobody_in_particular_and_says_how_it_does(name: s
     service = SERVICES[name]
     assert service["restart"] == "unless-stopped"
     assert service["user"] not in {"root", "0", "0:0"}
-    assert ("test" in service["healthcheck"]) or name in HOURLY
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert ("test" in service["healthcheck"]) or name in WITHOUT_HEALTH
     assert service["logging"]["options"]["max-size"]
     for other, wanted in service.get("depends_on", {}).items():
         assert wanted == {"condition": "service_healthy"}
@@ -62,6 +64,13 @@ def test_everything_a_service_names_is_there(name: str) -> None:
         assert not re.search(r"://[^/\s]*:[^/@\s]*@", str(word)), "no password on a command line"
     for port in service.get("ports", ()):
         assert port.startswith("127.0.0.1:")
+
+
+def test_secrets_reach_neither_the_repository_nor_the_image() -> None:
+    folders = {Path(secret["file"]).parent.name for secret in COMPOSE["secrets"].values()}
+    assert folders == {"secrets"}
+    assert "/secrets/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert "secrets" in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
 
 
 @pytest.mark.parametrize("name", [name for name, one in SERVICES.items() if "build" in one and "entrypoint" not in one])
