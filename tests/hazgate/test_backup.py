@@ -198,3 +198,12 @@ def test_a_backup_of_a_later_release_is_refused(archive: Path, rig: Rig, tmp_pat
     code, said = hazgate("restore", str(archive), "--data", str(tmp_path / "new"))
     assert code == 1
     assert "schema 9999" in said
+
+
+def test_postgresql_is_sent_to_its_own_tool(tmp_path: Path) -> None:
+    words = ("backup", "--to", str(tmp_path / "b.dump"), "--records", "postgresql://me:secret@db:5433/plant")
+    code, said = hazgate(*words)
+    assert code == 2
+    assert "pg_dump --host db --port 5433 --username me --format=custom" in said
+    assert "secret" not in said
+    assert hazgate("backup", "--to", str(tmp_path / "b.tar.gz"))[0] == 2, "nothing named at all"
