@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -42,6 +43,7 @@ from gateway.records.postgresql import Guard, desk_engine, reader_engine
 from gateway.records.queries import Queries
 from gateway.records.writer import Records
 from gateway.threads import Crew
+from gateway.watchdog import Watchdog
 
 __all__ = ["HISTORY_FILE", "run_api", "run_gateway"]
 
@@ -124,7 +126,8 @@ async def run_gateway(
             if settings.canary_url:
                 crew.start("canary", Canary(plant, board, settings.canary_url).run)
             on_ready("http://{}:{}".format(*listener.getsockname()[:2]))
-            await _serve(server, listener, stop)
+            watchdog = Watchdog(board, clock, os.environ.get("NOTIFY_SOCKET", ""))
+            await _serve(server, listener, stop, watchdog)
         finally:
             crew.stop.set()
             transport.wake()
@@ -231,13 +234,18 @@ def _open_history(settings: GatewaySettings, plant: Plant, queries: Queries, clo
     return _History(writer, InfluxReader(reading, queries.tag_name), close)
 
 
-async def _serve(server: ApiServer, listener: socket.socket, stop: asyncio.Event) -> None:
+async def _serve(
+    server: ApiServer, listener: socket.socket, stop: asyncio.Event, watchdog: Watchdog | None = None
+) -> None:
     async with asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(watchdog.run(), name="watchdog") if watchdog else None
         serving = tasks.create_task(server.serve([listener]), name="http")
         waiting = tasks.create_task(stop.wait(), name="stop")
         await asyncio.wait((serving, waiting), return_when=asyncio.FIRST_COMPLETED)
         stop.set()
         server.should_exit = True
+        if watching:
+            watching.cancel()
 
 
 def _listen(settings: GatewaySettings) -> socket.socket:
