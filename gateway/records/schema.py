@@ -25,6 +25,7 @@ __all__ = [
     "OPEN_STATES",
     "alarm",
     "alarm_event",
+    "audit",
     "command",
     "dead_letter",
     "edge_status",
@@ -236,6 +237,24 @@ command = Table(
     Column("payload", Text, nullable=False, comment="gateway.commands.Acknowledge, JSON"),
     Column("outcome", Text, nullable=True, comment="gateway.records.desk.Answer, JSON; null: not done yet"),
     Index("command_created", "created_ms"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", _Key, primary_key=True, autoincrement=False),
+    Column("at_ms", BigInteger, nullable=False, comment="gateway clock"),
+    Column("account", String(128), nullable=False),
+    Column("origin", String(128), nullable=False, comment="network address, cli, gateway"),
+    Column("act", String(64), nullable=False),
+    Column("subject", String(256), nullable=False),
+    Column("outcome", String(16), nullable=False, comment="done | refused"),
+    Column("detail", Text, nullable=False, comment="canonical JSON: what the hash covers, to the letter"),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Index("audit_at", "at_ms"),
+    Index("audit_subject", "subject", "seq"),
+    comment="Only ever added to; see gateway.records.audit.",
 )
 
 follower = Table(
