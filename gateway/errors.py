@@ -11,6 +11,7 @@ GatewayError
  +-- BadRequestError          what was asked for makes no sense; says which part and what is allowed
  +-- ConflictError            what was asked for does not fit what there is now
  +-- OverloadError            not now: too much is being asked, or nobody answers
+ +-- ChannelError             a message could not be sent (gateway.notify.port)
 """
 
 from __future__ import annotations
