@@ -1,9 +1,9 @@
-"""The parts of an alarm's row and events that come from one transition."""
+"""The parts of an alarm's row and events, and what one turn decides about them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,40 @@ import numpy as np
 from alerting.batch import Transitions
 from alerting.retrospect import Alarms
 from config.plant.model import Condition, ConditionRule
+from gateway.handling import HandlingEvent
 
-__all__ = ["Seen", "When", "is_delayed", "measures", "number_or_none"]
+__all__ = ["Cause", "Decided", "Point", "Seen", "When", "is_delayed", "measures", "number_or_none"]
+
+
+Point = tuple[str, Condition]
+"""One condition of one tag, which has at most one open alarm."""
+
+
+@dataclass(slots=True)
+class Decided:
+    """What one turn changes in the records."""
+
+    alarms: list[dict[str, Any]] = field(default_factory=list)
+    """Rows of `gateway.records.schema.alarm`, whole, in order."""
+    events: list[dict[str, Any]] = field(default_factory=list)
+    """Rows of `gateway.records.schema.alarm_event`, one for each alarm row."""
+    inhibitions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Rows of `gateway.records.schema.inhibition` by id, as they are last."""
+    latest: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Alarm id -> the last row of ``alarms``."""
+
+    def note(self, alarm: dict[str, Any], event: dict[str, Any]) -> None:
+        """Add an event and the alarm as it is after it."""
+        self.alarms.append(alarm)
+        self.events.append(event)
+        self.latest[alarm["alarm_id"]] = alarm
+
+    def add(self, more: Decided) -> None:
+        """Add what was decided after this."""
+        self.alarms += more.alarms
+        self.events += more.events
+        self.inhibitions |= more.inhibitions
+        self.latest |= more.latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +81,30 @@ class When:
     received_ms: int
     decided_ms: int
     position: int
+
+    @classmethod
+    def now(cls, now_ms: int, position: int) -> When:
+        """Return the clocks of what happens at the gateway itself."""
+        return cls(now_ms, now_ms, now_ms, position)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why an alarm changes, and what changes with it."""
+
+    kind: str
+    """The event as the records call it."""
+    when: When
+    detail: Mapping[str, Any] | None = None
+    """What else is known of it."""
+    seen: Seen | None = None
+    """What decided; None: what raised the alarm."""
+    key: str | None = None
+    """Of the command it comes from."""
+    handling: HandlingEvent | None = None
+    """What it means for the handling."""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """Columns that change with it."""
 
 
 def is_delayed(condition: Condition, rule: ConditionRule, when: When, after_ms: int) -> bool:

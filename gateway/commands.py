@@ -3,58 +3,138 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import sha256
 from typing import Any, Protocol
 
-from gateway.errors import ConflictError, GatewayError, NotFoundError, OverloadError
+import msgspec
 
-__all__ = ["Acknowledge", "Asking", "Inbox", "Order"]
+from gateway.errors import ConflictError, GatewayError, NotFoundError, OverloadError
+from gateway.lifecycle import LifeEvent
+
+__all__ = ["Act", "Acts", "Asking", "By", "Command", "Inbox", "Inhibit", "Order", "Outcome", "Release", "Verb"]
 
 _WAITING = 100
 """Commands that may wait for the pipeline; it takes them all in each of its turns."""
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledge:
-    """Somebody has seen an alarm."""
+class Verb(StrEnum):
+    """What can be done with one alarm."""
 
+    ACKNOWLEDGE = "acknowledge"
+    UNACKNOWLEDGE = "unacknowledge"
+    RESET = "reset"
+    COMMENT = "comment"
+    ASSIGN = "assign"
+    ARRIVE = "arrive"
+    VERIFY = "verify"
+    MEASURE = "measure"
+    CLOSE = "close"
+
+
+class By(msgspec.Struct, frozen=True):
+    """Who asks, and from where."""
+
+    account: str
+    origin: str = ""
+    """Network address, ``cli``, ``gateway``."""
+
+
+class Act(msgspec.Struct, frozen=True):
+    """One thing to be done with one alarm."""
+
+    verb: Verb
     alarm_id: str
     version: int
-    """Of the alarm as it was seen."""
-    by: str
+    """Of the alarm as it was seen; a comment need not care and has 0."""
     comment: str = ""
+    assignee: str = ""
+    """Of ASSIGN."""
+    verdict: str = ""
+    """Of VERIFY: a `gateway.handling.Verdict`."""
+    attachments: tuple[str, ...] = ()
+    """Photos and papers, by their id."""
+
+    def detail(self) -> dict[str, Any]:
+        """Return what is said beside the verb, as the records keep it."""
+        said = {"comment": self.comment, "assignee": self.assignee, "verdict": self.verdict}
+        found: dict[str, Any] = {name: one for name, one in said.items() if one}
+        return found | ({"attachments": list(self.attachments)} if self.attachments else {})
+
+
+class Acts(msgspec.Struct, frozen=True, tag="acts"):
+    """Something to be done with one alarm or with many, each by itself."""
+
+    acts: tuple[Act, ...]
+    by: By
+    key: str = ""
+    """Idempotency key; empty: the same words by the same person are the same thing."""
+
+    def key_of(self, act: Act) -> str:
+        """Return the name under which an act is known to have been done."""
+        if self.key:
+            return sha256(f"{self.key}\n{act.alarm_id}".encode()).hexdigest()
+        return sha256(msgspec.json.encode((self.by.account, act))).hexdigest()
+
+
+class Inhibit(msgspec.Struct, frozen=True, tag="inhibit"):
+    """Points of one tag are not to be told for a time."""
+
+    event: LifeEvent
+    """SHELVE, SUPPRESS or REMOVE."""
+    tag: str
+    conditions: tuple[str, ...]
+    until_ms: int
+    reason: str
+    by: By
+    permit: str = ""
+    """Work permit; REMOVE only."""
+    rule: str = ""
+    """Of the plant file; SUPPRESS only."""
+    key: str = ""
+    """Idempotency key; empty: the same words by the same person are the same thing."""
+
+    def name_of(self, condition: str) -> str:
+        """Return the name of the inhibition of one condition: the same every time the same thing is asked for."""
+        words = (self.by.account, self.key) if self.key else (self,)
+        return sha256(msgspec.json.encode((*words, self.tag, condition))).hexdigest()[:32]
+
+
+class Release(msgspec.Struct, frozen=True, tag="release"):
+    """A point is to be told again before its time."""
+
+    inhibition: str
+    by: By
+    reason: str = ""
+
+
+Command = Acts | Inhibit | Release
+Outcome = dict[str, Any] | ConflictError | NotFoundError
+"""The row after it (of the alarm, of the inhibition), or why not."""
 
 
 @dataclass(slots=True, eq=False)
 class Order:
     """A command on its way; the pipeline says what came of it, and `settle` tells who waits."""
 
-    command: Acknowledge
-    outcome: dict[str, Any] | ConflictError | NotFoundError | None = None
-    """The row of the alarm after it, or why not."""
-    future: Future[dict[str, Any]] = field(default_factory=Future)
+    command: Command
+    outcomes: list[Outcome] = field(default_factory=list)
+    """One for each act or condition, in order."""
+    future: Future[list[Outcome]] = field(default_factory=Future)
     id: str = ""
     """Of a command from another process, who looks for its answer in the records."""
 
     def settle(self) -> None:
-        """Tell the outcome; what it says must be durable."""
-        if isinstance(self.outcome, GatewayError):
-            self.future.set_exception(self.outcome)
-        elif self.outcome is not None:
-            self.future.set_result(self.outcome)
+        """Tell the outcomes; what they say must be durable."""
+        self.future.set_result(self.outcomes)
 
-    def answer(self) -> dict[str, Any]:
-        """Return the outcome as the records keep it for another process (`gateway.records.desk.Answer`)."""
-        match self.outcome:
-            case NotFoundError():
-                return {"not_found": str(self.outcome)}
-            case ConflictError():
-                return {"conflict": str(self.outcome)}
-            case row:
-                return {"row": row}
+    def answer(self) -> list[dict[str, Any]]:
+        """Return the outcomes as the records keep them for another process (`gateway.records.desk.Answer`)."""
+        return [_plain(one) for one in self.outcomes]
 
     def fail(self, error: GatewayError) -> None:
         """Tell that nothing came of it."""
@@ -62,10 +142,20 @@ class Order:
             self.future.set_exception(error)
 
 
+def _plain(outcome: Outcome) -> dict[str, Any]:
+    match outcome:
+        case NotFoundError():
+            return {"not_found": str(outcome)}
+        case ConflictError():
+            return {"conflict": str(outcome)}
+        case row:
+            return {"row": row}
+
+
 class Asking(Protocol):
     """Where HTTP hands commands over; `Inbox` is one, and the other process's end of it another."""
 
-    def ask(self, command: Acknowledge, within_s: float) -> dict[str, Any]:
+    def ask(self, command: Command, within_s: float) -> Sequence[Outcome]:
         """See `Inbox.ask`."""
         ...
 
@@ -82,8 +172,8 @@ class Inbox:
         self._waiting: deque[Order] = deque()
         self._taken: list[Order] = []
 
-    def submit(self, command: Acknowledge) -> Order:
-        """Hand a command over; the order's future has the row of the alarm once that is durable.
+    def submit(self, command: Command) -> Order:
+        """Hand a command over; the order's future has the outcomes once they are durable.
 
         Raises:
             OverloadError: Too many are waiting.
@@ -95,12 +185,10 @@ class Inbox:
         self._wake()
         return order
 
-    def ask(self, command: Acknowledge, within_s: float) -> dict[str, Any]:
-        """Hand a command over and wait until it is durable; returns the row of the alarm after it.
+    def ask(self, command: Command, within_s: float) -> Sequence[Outcome]:
+        """Hand a command over and wait until it is durable; returns what came of each of its parts.
 
         Raises:
-            NotFoundError: There is no such alarm.
-            ConflictError: It is not as the command supposes.
             OverloadError: Too many are waiting, or there was no answer in time; asking again is harmless.
             RecordsError: It could not be kept.
         """

@@ -61,7 +61,9 @@ class Ladder:
         if row is None:
             return
         at = CONDITIONS.index(Condition(alarm["condition"])), row
-        tier = int(alarm["tier"]) if alarm["state"] == "active" else 0
+        # What is not told is no point of a rule: a detector that is out of service bears no witness.
+        counts = alarm["state"] == "active" and alarm["inhibited"] is None
+        tier = int(alarm["tier"]) if counts else 0
         self._active += (tier > 0) - bool(self._tier[at])
         self._tier[at] = tier
         self._acknowledged[at] = alarm["acknowledged_ms"] is not None

@@ -61,7 +61,7 @@ class AlarmNotice:
 
     event_id: int
     kind: str
-    """raised | tier_raised | acknowledged | latched | cleared | superseded | retrospective"""
+    """`gateway.api.models.EventKind`; see docs/alarm-lifecycle.md"""
     alarm: dict[str, Any]
     """A row of `gateway.records.schema.alarm`, by column name."""
 

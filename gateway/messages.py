@@ -49,7 +49,8 @@ CONDITION_NAMES: Mapping[Condition, Text] = {
 
 STATE_NAMES: Mapping[str, Text] = {
     "active": Text("报警中", "active"),
-    "latched": Text("已恢复，待确认", "over, to be acknowledged"),
+    "returned": Text("已恢复，待确认", "over, to be acknowledged"),
+    "latched": Text("已恢复，待复位", "over, to be reset"),
     "cleared": Text("已恢复", "cleared"),
 }
 

@@ -83,7 +83,7 @@ class Outlet:
 
         Args:
             now_s: Monotonic clock.
-            open_alarms: Rows of all alarms that are active or latched.
+            open_alarms: Rows of all alarms that are active, or over and wait for somebody.
         """
         if not self._transport.connected:
             return
@@ -117,7 +117,7 @@ class Outlet:
     def _publish(self, alarm: Mapping[str, Any]) -> bool:
         """Publish the state of one alarm; False when the connection has gone."""
         topic = alarm_topic(self._plant.site.id, alarm["alarm_id"])
-        is_open = alarm["state"] in OPEN_STATES
+        is_open = alarm["state"] in OPEN_STATES and alarm["inhibited"] is None
         payloads = [(self._payload(alarm), is_open)]
         if not is_open:
             payloads.append((b"", True))  # closed: nothing is retained any more
@@ -144,7 +144,7 @@ class Outlet:
         return encode(
             AlarmState(
                 alarm_id=alarm["alarm_id"],
-                state=alarm["state"],
+                state="inhibited" if alarm["inhibited"] else alarm["state"],
                 tier=alarm["tier"],
                 base_tier=alarm["base_tier"],
                 acknowledged=alarm["acknowledged_ms"] is not None,

@@ -19,10 +19,13 @@ from alerting.engine import Engine
 from alerting.quality import assess
 from alerting.rules import Rules
 from config.clock import Clock
+from config.duty.handling import DEFAULT_HANDLING, Handling
 from config.plant.model import Plant
 from config.reserve import Reserve
 from config.settings import GatewaySettings
-from gateway.alarms import AlarmBook, Decided
+from gateway.alarm_rows import Decided
+from gateway.alarms import AlarmBook
+from gateway.attend import attend
 from gateway.commands import Inbox, Order
 from gateway.errors import OverloadError, RecordsBusyError, RecordsError, RecordsFullError
 from gateway.history.port import Behind
@@ -32,7 +35,7 @@ from gateway.ingest.transport import Message, Transport
 from gateway.late_lane import FOLLOWER as LATE_LANE
 from gateway.late_lane import LateLane
 from gateway.live import AlarmNotice, Board, Hub, values_of
-from gateway.orders import carry_out
+from gateway.orders import Desk, carry_out
 from gateway.outlet import FOLLOWER, Outlet
 from gateway.pace import Pace
 from gateway.records.log import Kind, LogRow, encode_samples
@@ -89,6 +92,7 @@ class Pipeline:
         inbox: What people ask for.
         reserve: Disk space, given up when there is no other.
         history: Carries the log into the history; rows it needs are not trimmed.
+        handling: The site's clocks and rules.
     """
 
     def __init__(  # noqa: PLR0913 - the one place where everything meets
@@ -105,8 +109,10 @@ class Pipeline:
         inbox: Inbox,
         reserve: Reserve,
         history: Behind,
+        handling: Handling = DEFAULT_HANDLING,
     ) -> None:
         self._plant = plant
+        self._handling = handling
         self._settings = settings
         self._records = records
         self._transport = transport
@@ -173,10 +179,12 @@ class Pipeline:
         if ticking:
             self._tick(work, commit, decided, received_ms)
         orders = self._orders()
+        desk = Desk(work.book, self._records, decided, commit.audit, self._clock.wall_ms(), work.position)
         for order in orders:
-            carry_out(order, work.book, self._records, decided, self._clock.wall_ms(), work.position)
+            carry_out(order, desk)
         commit.answers = {order.id: order.answer() for order in orders if order.id}
         commit.alarms, commit.events = decided.alarms, decided.events
+        commit.inhibitions = tuple(decided.inhibitions.values())
         if not commit.is_empty:
             self._trim(commit)
             self._commit(commit, stop)
@@ -247,7 +255,8 @@ class Pipeline:
         commit.dead_letters = (*commit.dead_letters, *rejected)
         self._rejected = len(rejected)
         self._look_after(work, now_ms)
-        _extend(decided, work.book.report(work.watch.troubles(now_ms), now_ms, work.position))
+        decided.add(work.book.report(work.watch.troubles(now_ms), now_ms, work.position))
+        attend(work.book, self._plant, self._records, decided, now_ms, work.position)
         now_s = self._clock.monotonic_s()
         self._tick_at_s = max(self._tick_at_s + _TICK_MS / 1000, now_s)
         if now_s >= self._snapshot_at_s and not self._full:
@@ -288,16 +297,16 @@ class Pipeline:
     ) -> None:
         """Let transitions change alarms, and what is active now (or for how long) change tiers."""
         decided_ms = self._clock.wall_ms()
-        _extend(decided, work.book.decide(transitions, received_ms, decided_ms, work.position))
+        decided.add(work.book.decide(transitions, received_ms, decided_ms, work.position))
         if ticking or len(transitions):
-            _extend(decided, work.book.escalate(received_ms, decided_ms, work.position))
+            decided.add(work.book.escalate(received_ms, decided_ms, work.position))
 
     def _recall(self, work: _Work, decided: Decided) -> None:
         """Record what the late lane has found."""
         found = self._lane.findings()
         now_ms = self._clock.wall_ms()
         for one in found:
-            _extend(decided, work.book.recall(one.tag, one.alarms, one.received_ms, now_ms, work.position))
+            decided.add(work.book.recall(one.tag, one.alarms, one.received_ms, now_ms, work.position))
         self._recalled = len(found)
 
     def _trim(self, commit: Commit) -> None:
@@ -384,7 +393,7 @@ class Pipeline:
             RecordsError: The records cannot be read or written.
         """
         now_ms = self._clock.wall_ms()
-        resumed = resume(self._records, self._plant, self._settings.delayed_after_ms, now_ms)
+        resumed = resume(self._records, self._plant, self._settings.delayed_after_ms, now_ms, self._handling)
         self._records.commit(resumed.commit)
         work = self._work(resumed)
         work.outlet.tell(resumed.untold)
@@ -427,8 +436,3 @@ class Pipeline:
             self._records.commit(commit)
         except RecordsError as error:
             log.warning("no_last_snapshot", error=str(error))  # the log holds everything; the start takes longer
-
-
-def _extend(decided: Decided, more: Decided) -> None:
-    decided.alarms += more.alarms
-    decided.events += more.events

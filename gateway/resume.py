@@ -16,9 +16,11 @@ import structlog
 from alerting.engine import Engine
 from alerting.errors import SnapshotError
 from alerting.rules import Rules, compile_rules
+from config.duty.handling import DEFAULT_HANDLING, Handling
 from config.plant.model import CONDITIONS, Condition, Plant
 from gateway.alarms import AlarmBook
 from gateway.ingest.acceptance import Mark
+from gateway.inhibitions import Inhibitions
 from gateway.late_lane import FOLLOWER as LATE_LANE
 from gateway.outlet import FOLLOWER
 from gateway.records.log import Kind, LogRow, decode_samples
@@ -52,7 +54,9 @@ class Resumed:
     commit: Commit = field(default_factory=Commit)
 
 
-def resume(records: Records, plant: Plant, delayed_after_ms: int, now_ms: int) -> Resumed:
+def resume(
+    records: Records, plant: Plant, delayed_after_ms: int, now_ms: int, handling: Handling = DEFAULT_HANDLING
+) -> Resumed:
     """Rebuild the state and take over.
 
     Args:
@@ -60,6 +64,7 @@ def resume(records: Records, plant: Plant, delayed_after_ms: int, now_ms: int) -
         plant: The plant as it is now.
         delayed_after_ms: See `gateway.alarms.AlarmBook`.
         now_ms: Gateway clock.
+        handling: The site's clocks and rules.
 
     Raises:
         RecordsError: The records cannot be read, or hold a log that does not fit together.
@@ -72,7 +77,10 @@ def resume(records: Records, plant: Plant, delayed_after_ms: int, now_ms: int) -
     replayed = _replay(records, engine, snapshot_position)
     if not remembers:
         _adopt(engine, names, [alarm for alarm in stored.open_alarms if _of_engine(alarm)])
-    book = AlarmBook(plant, names, stored.open_alarms, stored.event_id, delayed_after_ms)
+    inhibitions = Inhibitions(stored.inhibitions)
+    book = AlarmBook(plant, names, stored.open_alarms, stored.event_id, delayed_after_ms, handling, inhibitions)
+    for alarm in stored.unhandled:
+        book.agenda.note(alarm)
     position = stored.position + 1
     engine.start(now_ms)
     decided = book.reconcile(_active(engine, names), now_ms, position)

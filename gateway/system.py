@@ -1,7 +1,7 @@
 """What can go wrong with the system itself, how bad that is, and when it becomes an alarm.
 
 Such an alarm has no tag of the plant: it is kept under a name like ``SYS.RECORDS_FULL`` or ``SYS.EDGE_OFFLINE.edge-a``,
-with the condition SYSTEM, and latches: nobody shall miss that the gateway was blind for an hour at night.
+with the condition SYSTEM, and stays until acknowledged: nobody shall miss that the gateway was blind for an hour.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def rule_of(trouble: Trouble) -> ConditionRule:
         off_delay_ms=0,
         enabled=True,
         basis=trouble.detail,
-        latch=True,
+        latch=False,
     )
 
 

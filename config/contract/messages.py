@@ -74,8 +74,9 @@ class AlarmState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Gateway -> sirens, PLCs, anyone; retained while the alarm is open."""
 
     alarm_id: str
-    state: Literal["active", "latched", "cleared"]
-    """Latched: its condition is over, but it stays until somebody acknowledges it."""
+    state: Literal["active", "returned", "latched", "cleared", "inhibited"]
+    """Returned: its condition is over, and somebody has to acknowledge it; latched: and reset it. Inhibited: recorded,
+    and not to be told (shelved, suppressed by design, out of service)."""
     tier: int
     base_tier: int
     """As it was raised; a lower ``tier`` than that has risen since."""

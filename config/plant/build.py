@@ -9,6 +9,7 @@ from config.plant.checks import References
 from config.plant.document import PlantDocument, TextDocument
 from config.plant.escalations import build_escalations
 from config.plant.model import Edge, Enterprise, HazardUnit, Plant, Position, Site, Text, Vehicle, Vessel
+from config.plant.suppressions import build_suppressions
 from config.plant.tags import TagBuilder
 from config.units import ReferenceAir
 
@@ -54,6 +55,7 @@ def build_plant(document: PlantDocument, references: References) -> Plant:
         lel_table=document.gas_reference.lel_table,
         reference_air=air,
         escalations=MappingProxyType(build_escalations(document.escalations, tags, references)),
+        suppressions=MappingProxyType(build_suppressions(document.suppressions, tags, references)),
     )
 
 

@@ -72,7 +72,15 @@ class References:
         for name in document.edges:
             if not is_edge_id(name):
                 self.findings.add(("edges", name), f"{name!r}", "an id of the form [a-z0-9._-]{1,64}", of_key=True)
-        sections: tuple[str, ...] = ("hazard_units", "vessels", "vehicles", "templates", "tags", "escalations")
+        sections: tuple[str, ...] = (
+            "hazard_units",
+            "vessels",
+            "vehicles",
+            "templates",
+            "tags",
+            "escalations",
+            "suppressions",
+        )
         for section in sections:
             for name in getattr(document, section):
                 if not is_tag_name(name):

@@ -19,8 +19,10 @@ __all__ = [
     "HazardUnitDocument",
     "LimitsDocument",
     "PlantDocument",
+    "PointDocument",
     "SiteDocument",
     "SourceDocument",
+    "SuppressionDocument",
     "TagDocument",
     "TemplateDocument",
     "TextDocument",
@@ -325,6 +327,26 @@ class EscalationDocument(_Document):
     """unacknowledged: so long after the alarm was decided, or its tier last rose."""
 
 
+class PointDocument(_Document):
+    """One condition of one tag."""
+
+    tag: str
+    condition: Condition
+
+
+class SuppressionDocument(_Document):
+    """Alarms that are suppressed by design: evaluated and recorded, and not told."""
+
+    name: TextDocument
+    """Why, as operators read it."""
+    tags: Annotated[list[str], Field(min_length=1)]
+    """Whose alarms."""
+    conditions: Annotated[list[Condition], Field(min_length=1)] | None = None
+    """Which of them; default: all."""
+    while_: Annotated[PointDocument | None, Field(alias="while")] = None
+    """As long as this alarm is active; without it: when somebody says so, until a time."""
+
+
 class PlantDocument(_Document):
     """A plant file."""
 
@@ -339,6 +361,7 @@ class PlantDocument(_Document):
     templates: dict[str, TemplateDocument] = {}
     tags: dict[str, TagDocument] = {}
     escalations: dict[str, EscalationDocument] = {}
+    suppressions: dict[str, SuppressionDocument] = {}
 
 
 def plant_schema() -> dict[str, Any]:

@@ -29,6 +29,7 @@ __all__ = [
     "Site",
     "Source",
     "SourceFormat",
+    "Suppression",
     "Tag",
     "Text",
     "Tier",
@@ -353,6 +354,19 @@ Escalation: TypeAlias = KOfN | Together | Unacknowledged
 
 
 @dataclass(frozen=True, slots=True)
+class Suppression:
+    """Points that are suppressed by design (ISA-18.2 state H): evaluated and recorded, and not told."""
+
+    id: str
+    name: Text
+    """Why."""
+    points: tuple[tuple[str, Condition], ...]
+    """(tag, condition) of what is suppressed."""
+    while_alarm: tuple[str, Condition] | None
+    """As long as this alarm is active and told; None: when somebody says so, until a time."""
+
+
+@dataclass(frozen=True, slots=True)
 class Edge:
     """One edge agent, or one group of plain sensors."""
 
@@ -391,3 +405,5 @@ class Plant:
     """The air in which mg/m3 of this plant is stated."""
     escalations: Mapping[str, Escalation] = field(default_factory=dict)
     """When tiers rise; by name, in the order of the file. Of two that hold, the worse tier wins, then the first."""
+    suppressions: Mapping[str, Suppression] = field(default_factory=dict)
+    """What is suppressed by design; by name, in the order of the file."""

@@ -1,28 +1,25 @@
-"""Endpoints about alarms: lists, detail, timeline, acknowledging."""
+"""Endpoints that show alarms: lists, detail, timeline."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
 from config.plant.model import Condition, Tier
 from gateway.api.context import Context, InContext
-from gateway.api.models import Acknowledgement, AlarmDetail, AlarmPage, AlarmTimeline, State
+from gateway.api.models import AlarmDetail, AlarmPage, AlarmTimeline, Inhibited, State
 from gateway.api.parameters import Moment, query_digest, read_cursor, write_cursor
 from gateway.api.problems import BadParameterError, NoSuchThingError, problem_responses
 from gateway.api.views import alarm_detail, alarm_item, alarm_moment
-from gateway.commands import Acknowledge
 from gateway.display import unit_of
+from gateway.handling import Stage
 from gateway.records.queries import AlarmFilter, AlarmKey, AlarmSort, Row
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/api/v1/alarms", tags=["alarms"])
-
-ANSWER_WITHIN_S = 5.0
-"""The pipeline goes round at least once a second."""
 
 AlarmId = Annotated[str, Path(description="Id of the alarm", max_length=32)]
 
@@ -39,6 +36,12 @@ class AlarmQuery(BaseModel):
     edge: str | None = None
     delayed: bool | None = None
     retrospective: Annotated[bool | None, Field(description="Missed live, found when late samples came")] = None
+    inhibited: Annotated[
+        list[Inhibited | Literal["none"]], Field(description="Kinds of inhibition; `none`: those that are told")
+    ] = []
+    stage: Annotated[list[Stage], Field(description="Of handling; may be given several times")] = []
+    assigned_to: str | None = None
+    overdue: Annotated[bool | None, Field(description="Acknowledging or the first measure is late")] = None
     from_ms: Annotated[Moment | None, Field(alias="from", description="Raised at or after")] = None
     to_ms: Annotated[Moment | None, Field(alias="to", description="Raised before")] = None
     sort: Annotated[AlarmSort, Field(description="`tier`: worst first, then newest; `time`: newest first")] = (
@@ -59,6 +62,10 @@ class AlarmQuery(BaseModel):
             edge=self.edge,
             delayed=self.delayed,
             retrospective=self.retrospective,
+            inhibited=tuple(sorted({None if one == "none" else one for one in self.inhibited}, key=str)),
+            stages=tuple(sorted({stage.value for stage in self.stage})),
+            assigned_to=self.assigned_to,
+            overdue=self.overdue,
             from_ms=self.from_ms,
             to_ms=self.to_ms,
         )
@@ -110,22 +117,6 @@ def get_alarm_timeline(context: InContext, alarm_id: AlarmId) -> AlarmTimeline:
         unit="" if unit is None else unit.name,
         events=tuple(alarm_moment(event, unit) for event in context.queries.timeline(alarm_id)),
     )
-
-
-@router.post(
-    "/{alarm_id}/acknowledge",
-    operation_id="acknowledge_alarm",
-    summary="Say that an alarm has been seen",
-    responses=problem_responses(404, 409, 422, 503),
-)
-def acknowledge_alarm(context: InContext, alarm_id: AlarmId, seen: Acknowledgement) -> AlarmDetail:
-    """Acknowledge an active or latched alarm as it was seen; answers when that is durable, with the alarm after it.
-
-    409 when the alarm has changed since (look again), is closed or has been acknowledged already. After a 503 asking
-    again is harmless: the same acknowledgement (version and name) counts once. It is void when the tier rises.
-    """
-    command = Acknowledge(alarm_id, seen.version, seen.by, seen.comment)
-    return alarm_detail(context.inbox.ask(command, ANSWER_WITHIN_S), context.plant)
 
 
 def _alarm(context: Context, alarm_id: str) -> Row:

@@ -12,7 +12,7 @@ from starlette.types import Lifespan
 
 from config.clock import Clock
 from config.plant.model import Plant
-from gateway.api import alarms, backtests, operations, page, stream, tags
+from gateway.api import acts, alarms, backtests, inhibitions, operations, page, stream, tags
 from gateway.api.context import Context
 from gateway.api.feed import Feed, Source
 from gateway.api.headers import SafetyHeaders
@@ -76,7 +76,7 @@ def _assemble(software_version: str, lifespan: Lifespan[FastAPI] | None) -> Fast
         docs_url=None,
         redoc_url=None,
     )
-    for part in (operations, tags, alarms, backtests, stream, page):
+    for part in (operations, tags, alarms, acts, inhibitions, backtests, stream, page):
         app.include_router(part.router)
     page.mount_static(app)
     install_problems(app)

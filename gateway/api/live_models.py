@@ -264,7 +264,7 @@ class SnapshotEvent(Model):
     at_ms: int
     last_event_id: int
     alarms: tuple[AlarmItem, ...] = Field(description="Active, worst tier first, newest first")
-    active_by_tier: TierCounts = Field(description="All active and latched alarms, also those beyond `alarms`")
+    active_by_tier: TierCounts = Field(description="All open alarms that are told, also those beyond `alarms`")
     cleared: tuple[AlarmItem, ...] = Field(description="The latest cleared, latest first")
     values: ValuesEvent
     edges: tuple[EdgeItem, ...]

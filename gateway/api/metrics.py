@@ -93,7 +93,7 @@ class _GatewayCollector(Collector):
             return
         yield GaugeMetricFamily("hazgate_records_readable", "1 while the records can be read", value=1)
         alarms = GaugeMetricFamily(
-            "hazgate_active_alarms", "Active and latched alarms; tier 1 is the worst", labels=["tier"]
+            "hazgate_active_alarms", "Open alarms that are told; tier 1 is the worst", labels=["tier"]
         )
         for tier, count in active.items():
             alarms.add_metric([str(tier)], count)

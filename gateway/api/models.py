@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from config.plant.model import Condition, EdgeKind, InstrumentKind, Tier, VesselKind
 from config.units import Quantity
+from gateway.handling import Stage, Verdict
+from gateway.lifecycle import Life
 
 __all__ = [
-    "Acknowledgement",
     "AlarmDetail",
     "AlarmItem",
     "AlarmMoment",
@@ -22,6 +23,7 @@ __all__ = [
     "History",
     "HistoryMinMax",
     "HistoryRaw",
+    "Inhibited",
     "Model",
     "Name",
     "OtherAlarm",
@@ -40,8 +42,13 @@ __all__ = [
 ]
 
 QualityName = Literal["good", "uncertain", "bad"]
-State = Literal["active", "latched", "cleared"]
-EventKind = Literal["raised", "tier_raised", "acknowledged", "latched", "cleared", "superseded", "retrospective"]
+Inhibited = Literal["shelved", "suppressed", "out_of_service"]
+State = Literal["active", "returned", "latched", "cleared"]
+EventKind = Literal[
+    "raised", "tier_raised", "re_alarmed", "returned", "latched", "cleared", "superseded", "retrospective",
+    "acknowledged", "unacknowledged", "reset", "commented", "assigned", "arrived", "verified", "measured", "closed",
+    "shelved", "unshelved", "suppressed", "unsuppressed", "removed", "in_service", "overdue",
+]  # fmt: skip
 """What can happen to an alarm; see docs/alarm-lifecycle.md."""
 
 
@@ -114,7 +121,7 @@ class ConditionView(Model):
     on_delay_ms: int
     off_delay_ms: int
     enabled: bool
-    latch: bool = Field(description="Stays on the list until it is acknowledged, though it is over")
+    latch: bool = Field(description="Stays on the list until it is acknowledged and reset, though it is over")
     partners: tuple[str, ...] = Field(description="DEV: the tags it is compared with")
     basis: str = Field(description="Where the limit comes from")
 
@@ -190,16 +197,6 @@ class RiseView(Model):
     message: Name = Field(description="The reason in one line")
 
 
-class Acknowledgement(Model):
-    """Who has seen an alarm, and which state of it."""
-
-    version: int = Field(ge=1, strict=True, description="`version` of the alarm as it was seen")
-    by: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=128)] = Field(
-        description="Who: a name"
-    )
-    comment: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)] = ""
-
-
 class AlarmItem(Model):
     """One alarm: from the moment its condition held until it cleared."""
 
@@ -209,7 +206,20 @@ class AlarmItem(Model):
     condition: Condition
     tier: Tier = Field(description="1 red, 2 orange, 3 yellow, 4 blue; it may rise, never fall")
     base_tier: Tier = Field(description="As it was raised")
-    state: State = Field(description="`latched`: its condition is over, it waits to be acknowledged")
+    state: State = Field(description="`returned`, `latched`: its condition is over, it waits for somebody")
+    life: Life = Field(description="State of its point by ISA-18.2; see docs/alarm-lifecycle.md")
+    inhibited: Inhibited | None = Field(description="Recorded and not told; on lists of its own")
+    stage: Stage = Field(description="How far its handling has come")
+    assigned_to: str | None
+    verdict: Verdict | None = Field(description="What it turned out to be")
+    hands: tuple[str, ...] = Field(description="Accounts that had a hand in it")
+    measured_ms: int | None = Field(description="First measure, gateway clock")
+    acknowledge_due_ms: int | None = Field(description="By then somebody should have seen it")
+    measure_due_ms: int | None = Field(description="By then somebody should have done something")
+    overdue: tuple[Literal["acknowledge", "measure"], ...] = Field(description="What is late")
+    closed_ms: int | None = Field(description="Reviewed and closed, gateway clock")
+    closed_by: str | None = Field(description="null: by itself, or not yet")
+    alarmed_ms: int = Field(description="When it was last told as new, gateway clock")
     acknowledged: bool = Field(description="Somebody has seen it, in this tier")
     acknowledged_ms: int | None = Field(description="Gateway clock")
     acknowledged_by: str | None
@@ -221,7 +231,7 @@ class AlarmItem(Model):
     edge: str
     onset_ms: int = Field(description="When the condition began to hold, source time")
     raised_ms: int = Field(description="When its on-delay was over")
-    cleared_ms: int | None = Field(description="When its condition was over, also while latched")
+    cleared_ms: int | None = Field(description="When its condition was over, also while it waits for somebody")
     received_ms: int = Field(description="When the deciding sample arrived, gateway clock")
     decided_ms: int = Field(description="When it was decided, gateway clock")
     value: float | None = Field(description="That decided, in `unit`")
@@ -235,7 +245,7 @@ class AlarmItem(Model):
     reason: str
     basis: str
     delayed: bool = Field(description="The deciding sample took long to arrive")
-    latch: bool = Field(description="Once over, it stays until it is acknowledged")
+    latch: bool = Field(description="Once over, it stays until it is acknowledged and reset")
     measure: float | None = Field(description="What was compared with the limit where that is not the value")
     measure_low: float | None = Field(description="Low end of its interval; of DEV what the value was compared with")
     measure_high: float | None
@@ -283,8 +293,9 @@ class AlarmMoment(Model):
     measure_low: float | None
     measure_high: float | None
     rise: RiseView | None = Field(description="Of `tier_raised`: why")
-    by: str | None = Field(description="Of `acknowledged`: who; of `superseded`: the newer alarm")
-    comment: str | None = Field(description="Of `acknowledged`")
+    by: str | None = Field(description="Who did it; of `superseded`: the newer alarm")
+    comment: str | None
+    detail: dict[str, Any] = Field(description="What else is known: assignee, verdict, until_ms, what is overdue, ...")
 
 
 class AlarmTimeline(Model):

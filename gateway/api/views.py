@@ -34,6 +34,7 @@ from gateway.api.models import (
 )
 from gateway.display import DisplayUnit, chemical_name, unit_of
 from gateway.history.port import HistoryRows, MinMaxRows
+from gateway.lifecycle import life_of
 from gateway.live import Values
 from gateway.messages import message, rise_message
 from gateway.system import description_of
@@ -54,6 +55,7 @@ __all__ = [
     "tag_item",
 ]
 
+_OWN_FIELDS = ("by", "comment")
 QUALITY_NAMES: tuple[QualityName, QualityName, QualityName] = ("good", "uncertain", "bad")
 
 
@@ -203,6 +205,7 @@ def alarm_moment(event: Mapping[str, Any], unit: DisplayUnit | None) -> AlarmMom
         rise=rise_view(detail) if event["kind"] == "tier_raised" else None,
         by=detail.get("by"),
         comment=detail.get("comment"),
+        detail={} if event["kind"] == "tier_raised" else {k: v for k, v in detail.items() if k not in _OWN_FIELDS},
     )
 
 
@@ -323,6 +326,16 @@ def _alarm_fields(row: Mapping[str, Any], plant: Plant) -> dict[str, Any]:
         "delayed",
         "retrospective",
         "version",
+        "inhibited",
+        "stage",
+        "assigned_to",
+        "verdict",
+        "measured_ms",
+        "acknowledge_due_ms",
+        "measure_due_ms",
+        "closed_ms",
+        "closed_by",
+        "alarmed_ms",
     )
     times = ("onset_ms", "raised_ms", "cleared_ms", "received_ms", "decided_ms")
     return {
@@ -330,6 +343,9 @@ def _alarm_fields(row: Mapping[str, Any], plant: Plant) -> dict[str, Any]:
         "description": _description(row["tag"], tag, plant),
         "condition": condition,
         "acknowledged": row["acknowledged_ms"] is not None,
+        "life": life_of(row),
+        "hands": tuple(row["hands"] or ()),
+        "overdue": tuple(filter(None, row["overdue"].split(","))),
         "rise": None if row["rise"] is None else rise_view(row["rise"]),
         "message": Name(zh=message(row, plant, "zh"), en=message(row, plant, "en")),
         "value": row["value"] if unit is None else unit.show(row["value"]),

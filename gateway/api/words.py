@@ -31,6 +31,7 @@ _WORDS: Mapping[str, Text] = {
     "age": Text("持续", "Age"),
     "delayed": Text("迟报", "delayed"),
     "latched": Text("锁存", "latched"),
+    "returned": Text("已恢复", "returned"),
     "acknowledged": Text("已确认", "acknowledged"),
     "edges": Text("边缘节点", "Edges"),
     "edge": Text("节点", "Edge"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ from sqlalchemy import Engine, delete, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from config.clock import Clock
-from gateway.commands import Acknowledge
+from gateway.commands import Command, Outcome
 from gateway.errors import ConflictError, NotFoundError, OverloadError
 from gateway.records.dialects import meaning_of
 from gateway.records.schema import command
@@ -22,7 +23,7 @@ _LOOK_EVERY_S = 0.05
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What came of a command: the row of the alarm, or why not."""
+    """What came of one part of a command: the row after it, or why not."""
 
     row: dict[str, Any] | None = None
     not_found: str = ""
@@ -42,12 +43,10 @@ class Desk:
         self._clock = clock
         self._pause = threading.Event()
 
-    def ask(self, wanted: Acknowledge, within_s: float) -> dict[str, Any]:
-        """Hand a command over and wait until it is durable; returns the row of the alarm after it.
+    def ask(self, wanted: Command, within_s: float) -> Sequence[Outcome]:
+        """Hand a command over and wait until it is durable; returns what came of each of its parts.
 
         Raises:
-            NotFoundError: There is no such alarm.
-            ConflictError: It is not as the command supposes.
             OverloadError: There was no answer in time; asking again is harmless.
             RecordsError: It could not be handed over.
         """
@@ -57,22 +56,24 @@ class Desk:
             with self._engine.begin() as connection:
                 row = {"id": name, "created_ms": self._clock.wall_ms(), "payload": payload}
                 connection.execute(insert(command), row)
-            answer = self._wait(name, self._clock.monotonic_s() + within_s)
+            answers = self._wait(name, self._clock.monotonic_s() + within_s)
         except DBAPIError as error:
             raise meaning_of(error)(f"handing a command over: {error.orig}") from error
-        if answer.not_found:
-            raise NotFoundError(answer.not_found)
-        if answer.conflict:
-            raise ConflictError(answer.conflict)
-        return answer.row or {}
+        return [_outcome(one) for one in answers]
 
-    def _wait(self, name: str, deadline_s: float) -> Answer:
+    def _wait(self, name: str, deadline_s: float) -> list[Answer]:
         while self._clock.monotonic_s() < deadline_s:
             with self._engine.begin() as connection:
                 outcome = connection.scalar(select(command.c.outcome).where(command.c.id == name))
             if outcome is not None:
-                return msgspec.json.decode(outcome, type=Answer)
+                return msgspec.json.decode(outcome, type=list[Answer])
             self._pause.wait(_LOOK_EVERY_S)
         with self._engine.begin() as connection:  # if it was not taken yet, it never will be
             connection.execute(delete(command).where(command.c.id == name, command.c.outcome.is_(None)))
         raise OverloadError("no answer from the worker in time; ask again")
+
+
+def _outcome(answer: Answer) -> Outcome:
+    if answer.not_found:
+        return NotFoundError(answer.not_found)
+    return ConflictError(answer.conflict) if answer.conflict else answer.row or {}

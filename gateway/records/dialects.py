@@ -40,6 +40,7 @@ class Statements:
         self.put_status = _put_status(insert)
         self.put_local_alarm = _upsert(insert, schema.local_alarm, ("edge", "alarm_id"))
         self.put_alarm = _upsert(insert, schema.alarm, ("alarm_id",))
+        self.put_inhibition = _upsert(insert, schema.inhibition, ("id",))
         self.put_worker = _upsert(insert, schema.worker, ("name",))
         self.answer = (
             update(schema.command).where(schema.command.c.id == bindparam("of")).values(outcome=bindparam("said"))

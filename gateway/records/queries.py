@@ -20,6 +20,7 @@ from gateway.records.schema import (
     dead_letter,
     edge_status,
     follower,
+    inhibition,
     ledger,
     mark,
     tag,
@@ -40,6 +41,7 @@ __all__ = [
 Row = dict[str, Any]
 """One row, by column name."""
 
+_NEWEST = (alarm.c.raised_ms.desc(), alarm.c.alarm_id.desc())
 STATES = (*OPEN_STATES, "cleared")
 TIERS = (1, 2, 3, 4)
 
@@ -75,6 +77,11 @@ class AlarmFilter:
     edge: str | None = None
     delayed: bool | None = None
     retrospective: bool | None = None
+    inhibited: tuple[str | None, ...] = ()
+    """Kinds of inhibition; None among them: those that are told."""
+    stages: tuple[str, ...] = ()
+    assigned_to: str | None = None
+    overdue: bool | None = None
     from_ms: int | None = None
     """Raised at or after."""
     to_ms: int | None = None
@@ -96,7 +103,7 @@ class Current:
     last_event_id: int
     """0 when nothing was ever raised."""
     active: tuple[Row, ...]
-    """Active and latched ones, worst tier first, newest first; at most as many as asked for."""
+    """Open ones that are told, worst tier first, newest first; at most as many as asked for."""
     active_by_tier: Mapping[int, int]
     """All of them, also those beyond ``active``."""
     cleared: tuple[Row, ...]
@@ -165,6 +172,8 @@ class Queries:
         with self._read() as connection:
             if wanted.tag is not None:
                 return _rows(connection, _of_one_tag(wanted, sort, after, limit))
+            if wanted.stages:
+                return _of_stages(connection, wanted, sort, after, limit)
             if sort is AlarmSort.TIER:
                 return _by_tier(connection, wanted, after, limit)
             return _by_time(connection, wanted, wanted.tiers or TIERS, after, limit)
@@ -202,7 +211,7 @@ class Queries:
     def current(self, active_limit: int, cleared_limit: int) -> Current:
         """Return the open alarms and the latest cleared ones of one moment."""
         with self._read() as connection:
-            active = _by_tier(connection, AlarmFilter(states=OPEN_STATES), None, active_limit)
+            active = _by_tier(connection, AlarmFilter(states=OPEN_STATES, inhibited=(None,)), None, active_limit)
             return Current(
                 last_event_id=_last_event_id(connection),
                 active=tuple(active),
@@ -211,7 +220,7 @@ class Queries:
             )
 
     def active_by_tier(self) -> dict[int, int]:
-        """Count the active and latched alarms; every tier has an entry."""
+        """Count the open alarms that are told; every tier has an entry."""
         with self._read() as connection:
             return _active_by_tier(connection)
 
@@ -236,6 +245,23 @@ class Queries:
             query = query.where(dead_letter.c.id < before_id)
         with self._read() as connection:
             return _rows(connection, query.order_by(dead_letter.c.id.desc()).limit(limit))
+
+    def inhibitions(
+        self, *, in_force: bool, kind: str | None, tag: str | None, before: tuple[int, str] | None, limit: int
+    ) -> list[Row]:
+        """Return at most ``limit`` inhibitions behind ``before`` (since_ms, id), the newest first."""
+        query = select(inhibition)
+        query = query.where(inhibition.c.ended_ms.is_(None) if in_force else inhibition.c.ended_ms.is_not(None))
+        if kind is not None:
+            query = query.where(inhibition.c.kind == kind)
+        if tag is not None:
+            query = query.where(inhibition.c.tag == tag)
+        if before is not None:
+            earlier = and_(inhibition.c.since_ms == before[0], inhibition.c.id < before[1])
+            query = query.where(or_(inhibition.c.since_ms < before[0], earlier))
+        with self._read() as connection:
+            order = (inhibition.c.since_ms.desc(), inhibition.c.id.desc())
+            return _rows(connection, query.order_by(*order).limit(limit))
 
     def local_alarms(self, edge: str, before: tuple[int, str] | None, limit: int) -> list[Row]:
         """Return what an edge has noticed by itself; see `gateway.records.reconcile`."""
@@ -262,7 +288,8 @@ def _last_event_id(connection: Connection) -> int:
 
 
 def _active_by_tier(connection: Connection) -> dict[int, int]:
-    counted = select(alarm.c.tier, func.count()).where(alarm.c.state.in_(OPEN_STATES)).group_by(alarm.c.tier)
+    told = alarm.c.state.in_(OPEN_STATES), alarm.c.inhibited.is_(None)
+    counted = select(alarm.c.tier, func.count()).where(*told).group_by(alarm.c.tier)
     return dict.fromkeys(TIERS, 0) | {row[0]: row[1] for row in connection.execute(counted)}
 
 
@@ -270,7 +297,7 @@ def _lately_cleared(connection: Connection, limit: int) -> list[Row]:
     """Follow the events backwards: they are numbered in the order in which things happened."""
     events = (
         select(alarm_event.c.alarm_id)
-        .where(alarm_event.c.kind.in_(("cleared", "latched")))
+        .where(alarm_event.c.kind.in_(("cleared", "returned", "latched")))
         .order_by(alarm_event.c.event_id.desc())
         .limit(limit)
     )
@@ -323,24 +350,58 @@ def _of_one_tag(wanted: AlarmFilter, sort: AlarmSort, after: AlarmKey | None, li
         parts.append((alarm.c.state + "").in_(wanted.states))
     if wanted.tiers:
         parts.append((alarm.c.tier + 0).in_(wanted.tiers))
+    if wanted.stages:
+        parts.append((alarm.c.stage + "").in_(wanted.stages))
     query = select(alarm).where(*parts)
-    newest = (alarm.c.raised_ms.desc(), alarm.c.alarm_id.desc())
     if sort is AlarmSort.TIME:
-        return query.where(*_behind(after)).order_by(*newest).limit(limit)
-    if after is not None:
-        query = query.where(or_(alarm.c.tier > after.tier, and_(alarm.c.tier + 0 == after.tier, *_behind(after))))
-    return query.order_by(alarm.c.tier, *newest).limit(limit)
+        return query.where(*_behind(after)).order_by(*_NEWEST).limit(limit)
+    return query.where(*_behind_in_tier(after)).order_by(alarm.c.tier, *_NEWEST).limit(limit)
+
+
+def _behind_in_tier(after: AlarmKey | None) -> list[ColumnElement[bool]]:
+    """Return the restriction to alarms behind ``after`` where the worst tier comes first."""
+    if after is None:
+        return []
+    return [or_(alarm.c.tier > after.tier, and_(alarm.c.tier + 0 == after.tier, *_behind(after)))]
+
+
+def _of_stages(
+    connection: Connection, wanted: AlarmFilter, sort: AlarmSort, after: AlarmKey | None, limit: int
+) -> list[Row]:
+    """Read every stage along its index and merge; alarms still to be handled are few, whatever is in the records."""
+    found: list[Row] = []
+    for stage in wanted.stages:
+        parts = [alarm.c.stage == stage, *_others(wanted)]
+        if wanted.states:
+            parts.append((alarm.c.state + "").in_(wanted.states))
+        if wanted.tiers:
+            parts.append((alarm.c.tier + 0).in_(wanted.tiers))
+        if sort is AlarmSort.TIME:
+            query = select(alarm).where(*parts, *_behind(after)).order_by(*_NEWEST)
+        else:
+            query = select(alarm).where(*parts, *_behind_in_tier(after)).order_by(alarm.c.tier, *_NEWEST)
+        found += _rows(connection, query.limit(limit))
+    found.sort(key=lambda row: (row["raised_ms"], row["alarm_id"]), reverse=True)
+    if sort is AlarmSort.TIER:
+        found.sort(key=lambda row: int(row["tier"]))
+    return found[:limit]
 
 
 def _others(wanted: AlarmFilter) -> list[ColumnElement[bool]]:
     """Return the restrictions beside state, tier and tag."""
     parts: list[ColumnElement[bool]] = []
-    for name in ("hazard_unit", "vessel", "edge", "delayed", "retrospective"):
+    for name in ("hazard_unit", "vessel", "edge", "delayed", "retrospective", "assigned_to"):
         value = getattr(wanted, name)
         if value is not None:
             parts.append(alarm.c[name] == value)
     if wanted.conditions:
         parts.append(alarm.c.condition.in_(wanted.conditions))
+    if wanted.inhibited:
+        kinds = [kind for kind in wanted.inhibited if kind is not None]
+        told = [alarm.c.inhibited.is_(None)] if None in wanted.inhibited else []
+        parts.append(or_(alarm.c.inhibited.in_(kinds), *told))
+    if wanted.overdue is not None:
+        parts.append((alarm.c.overdue != "") if wanted.overdue else (alarm.c.overdue == ""))
     if wanted.from_ms is not None:
         parts.append(alarm.c.raised_ms >= wanted.from_ms)
     if wanted.to_ms is not None:

@@ -30,6 +30,7 @@ __all__ = [
     "dead_letter",
     "edge_status",
     "follower",
+    "inhibition",
     "ledger",
     "local_alarm",
     "log",
@@ -42,7 +43,7 @@ __all__ = [
 
 metadata = MetaData()
 
-OPEN_STATES = ("active", "latched")
+OPEN_STATES = ("active", "returned", "latched")
 """States of an alarm that somebody still has to look at."""
 
 _Key = BigInteger().with_variant(Integer, "sqlite")
@@ -136,7 +137,7 @@ alarm = Table(
     Column("tag", String(128), nullable=False),
     Column("condition", String(16), nullable=False),
     Column("tier", Integer, nullable=False),
-    Column("state", String(16), nullable=False, comment="active | latched | cleared"),
+    Column("state", String(16), nullable=False, comment="active | returned | latched | cleared"),
     Column("hazard_unit", String(64), nullable=False),
     Column("vessel", String(64), nullable=False),
     Column("vehicle", String(64), nullable=False),
@@ -171,9 +172,24 @@ alarm = Table(
     Column("acknowledged_by", String(128), nullable=True),
     Column("rise", _Json, nullable=True, comment="the last rise of its tier; see gateway.escalation"),
     *_measured(),
+    Column("inhibited", String(16), nullable=True, comment="shelved | suppressed | out_of_service: recorded, not told"),
+    Column(
+        "material_version", Integer, nullable=False, server_default="0", comment="what was seen must be this or later"
+    ),
+    Column("stage", String(16), nullable=False, server_default="raised", comment="gateway.handling.Stage"),
+    Column("assigned_to", String(128), nullable=True),
+    Column("verdict", String(16), nullable=True, comment="gateway.handling.Verdict"),
+    Column("hands", _Json, nullable=True, comment="accounts that had a hand in it"),
+    Column("measured_ms", BigInteger, nullable=True, comment="first measure, gateway clock"),
+    Column("acknowledge_due_ms", BigInteger, nullable=True),
+    Column("measure_due_ms", BigInteger, nullable=True),
+    Column("overdue", String(32), nullable=False, server_default="", comment="of acknowledge, measure: what is late"),
+    Column("closed_ms", BigInteger, nullable=True, comment="reviewed and closed, gateway clock"),
+    Column("closed_by", String(128), nullable=True, comment="null: by itself"),
     Index("alarm_state_tier", "state", "tier", "raised_ms"),
     Index("alarm_raised", "raised_ms", "alarm_id"),
     Index("alarm_tag", "tag", "raised_ms"),
+    Index("alarm_stage", "stage", "raised_ms"),
 )
 
 alarm_event = Table(
@@ -189,7 +205,10 @@ alarm_event = Table(
     Column("value", Float, nullable=True),
     Column("quality", Integer, nullable=False),
     Column("position", BigInteger, nullable=False, comment="log row that decided it"),
-    Column("detail", _Json, nullable=True, comment="tier_raised: why; acknowledged: by whom, comment"),
+    Column("detail", _Json, nullable=True, comment="tier_raised: why; acknowledged: by whom, comment; and so on"),
+    Column(
+        "key", String(64), nullable=True, comment="of the command it comes from: the same one again changes nothing"
+    ),
     *_measured(),
 )
 
@@ -234,8 +253,8 @@ command = Table(
     metadata,
     Column("id", String(32), primary_key=True),
     Column("created_ms", BigInteger, nullable=False, index=False),
-    Column("payload", Text, nullable=False, comment="gateway.commands.Acknowledge, JSON"),
-    Column("outcome", Text, nullable=True, comment="gateway.records.desk.Answer, JSON; null: not done yet"),
+    Column("payload", Text, nullable=False, comment="gateway.commands.Command, JSON"),
+    Column("outcome", Text, nullable=True, comment="list of gateway.records.desk.Answer, JSON; null: not done yet"),
     Index("command_created", "created_ms"),
 )
 
@@ -255,6 +274,27 @@ audit = Table(
     Index("audit_at", "at_ms"),
     Index("audit_subject", "subject", "seq"),
     comment="Only ever added to; see gateway.records.audit.",
+)
+
+inhibition = Table(
+    "inhibition",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("tag", String(128), nullable=False),
+    Column("condition", String(16), nullable=False),
+    Column("kind", String(16), nullable=False, comment="shelved | suppressed | out_of_service"),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger, nullable=True, comment="null: as long as its rule holds"),
+    Column("reason", Text, nullable=False),
+    Column("permit", String(128), nullable=False, comment="work permit; out of service only"),
+    Column("rule", String(64), nullable=False, comment="of the plant file; suppressed only"),
+    Column("by", String(128), nullable=False, comment="account; the rule's own when it came by itself"),
+    Column("ended_ms", BigInteger, nullable=True),
+    Column("ended_by", String(128), nullable=True),
+    Column("ended_why", String(16), nullable=True, comment="time | released | replaced | rule | plant"),
+    Index("inhibition_ended", "ended_ms"),
+    Index("inhibition_tag", "tag", "since_ms"),
+    comment="Points that are evaluated and recorded, and not told: what, why, how long, by whom.",
 )
 
 follower = Table(

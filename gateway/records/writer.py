@@ -15,12 +15,13 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from config.contract.alarms import LocalAlarm
 from config.contract.messages import EdgeStatus, encode
-from gateway.commands import Acknowledge, Order
+from gateway.commands import Command, Order
 from gateway.errors import RecordsError
+from gateway.handling import ENDED, Stage
 from gateway.ingest.acceptance import DeadLetter, Mark
 from gateway.ledger import Count
 from gateway.live import Health
-from gateway.records import schema
+from gateway.records import audit, schema
 from gateway.records.dialects import Statements, meaning_of, storable
 from gateway.records.log import Kind, LogRow
 
@@ -51,8 +52,12 @@ class Commit:
     """New tags: row -> name."""
     health: Health | None = None
     """How the pipeline does, for other processes."""
-    answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """What came of commands from other processes: id -> `gateway.records.desk.Answer`."""
+    inhibitions: Sequence[Mapping[str, Any]] = ()
+    """Rows of `schema.inhibition`, whole."""
+    audit: list[audit.Entry] = field(default_factory=list)
+    """What people asked for."""
+    answers: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """What came of commands from other processes: id -> `gateway.records.desk.Answer` of each part."""
     followers: dict[str, int] = field(default_factory=dict)
     snapshot: tuple[int, bytes] | None = None
     """(log position it includes, payload)."""
@@ -73,6 +78,8 @@ class Commit:
             or self.names
             or self.snapshot
             or self.answers
+            or self.inhibitions
+            or self.audit
         )
 
 
@@ -86,13 +93,23 @@ class Stored:
     """Last row of the log; 0 when there never was one."""
     event_id: int
     open_alarms: tuple[dict[str, Any], ...]
-    """Active and latched ones."""
+    """Active ones, and those that are over and wait for somebody."""
+    unhandled: tuple[dict[str, Any], ...]
+    """Alarms that are over, and whose clocks of handling still run."""
+    inhibitions: tuple[dict[str, Any], ...]
+    """Those in force."""
     snapshot: tuple[int, bytes] | None
     followers: dict[str, int]
     trimmed: int
     """Rows of the log up to here are gone."""
 
 
+_UNHANDLED = select(schema.alarm).where(
+    schema.alarm.c.stage.in_([stage for stage in Stage if stage not in ENDED]),
+    schema.alarm.c.state == "cleared",
+    schema.alarm.c.measure_due_ms.is_not(None),
+    schema.alarm.c.measured_ms.is_(None),
+)
 _LOCAL_COLUMNS = tuple(column.name for column in schema.local_alarm.c if column.name not in {"edge", "received_ms"})
 _COUNTS = tuple(Count)
 _MARK_ROW = attrgetter(*(column.name for column in schema.mark.c))
@@ -140,6 +157,10 @@ class Records:
                 .where(schema.alarm.c.state.in_(schema.OPEN_STATES))
                 .order_by(schema.alarm.c.sequence)
             ).mappings()
+            unhandled = connection.execute(_UNHANDLED).mappings()
+            inhibitions = connection.execute(
+                select(schema.inhibition).where(schema.inhibition.c.ended_ms.is_(None))
+            ).mappings()
             first, last = connection.execute(
                 select(func.min(schema.log.c.position), func.max(schema.log.c.position))
             ).one()
@@ -150,6 +171,8 @@ class Records:
                 position=position,
                 event_id=connection.scalar(select(func.max(schema.alarm_event.c.event_id))) or 0,
                 open_alarms=tuple(dict(alarm) for alarm in open_alarms),
+                unhandled=tuple(dict(alarm) for alarm in unhandled),
+                inhibitions=tuple(dict(one) for one in inhibitions),
                 snapshot=(snapshot[0], snapshot[1]) if snapshot else None,
                 followers={row.name: row.position for row in followers},
                 trimmed=position if first is None else first - 1,
@@ -204,6 +227,29 @@ class Records:
             row = connection.execute(wanted).mappings().first()
             return dict(row) if row else None
 
+    def event_of(self, alarm_id: str, key: str) -> dict[str, Any] | None:
+        """Return the event of an alarm that came from the command with this key, or None.
+
+        Raises:
+            RecordsError: The database cannot be read.
+        """
+        events = schema.alarm_event
+        wanted = select(events).where(events.c.alarm_id == alarm_id, events.c.key == key)
+        with _explained("reading an event"), self._engine.begin() as connection:
+            row = connection.execute(wanted).mappings().first()
+            return dict(row) if row else None
+
+    def inhibition(self, name: str) -> dict[str, Any] | None:
+        """Return an inhibition, in force or not, or None.
+
+        Raises:
+            RecordsError: The database cannot be read.
+        """
+        wanted = select(schema.inhibition).where(schema.inhibition.c.id == name)
+        with _explained("reading an inhibition"), self._engine.begin() as connection:
+            row = connection.execute(wanted).mappings().first()
+            return dict(row) if row else None
+
     def asked(self) -> list[Order]:
         """Return what other processes ask for, oldest first.
 
@@ -213,7 +259,7 @@ class Records:
         waiting = select(schema.command).where(schema.command.c.outcome.is_(None)).order_by(schema.command.c.created_ms)
         with _explained("reading commands"), self._engine.begin() as connection:
             rows = connection.execute(waiting.limit(_COMMANDS)).all()
-        return [Order(msgspec.json.decode(row.payload, type=Acknowledge), id=row.id) for row in rows]
+        return [Order(msgspec.json.decode(row.payload, type=Command), id=row.id) for row in rows]
 
     def commit(self, commit: Commit) -> None:
         """Make a turn of the pipeline durable, as a whole.
@@ -239,11 +285,18 @@ class Records:
             if commit.local_alarms:
                 rows = [_local_alarm_row(*one, commit.received_ms) for one in commit.local_alarms]
                 connection.execute(do.put_local_alarm, rows)
-            if commit.alarms:
-                connection.execute(do.put_alarm, list(commit.alarms))
-            if commit.events:
-                connection.execute(do.insert_event, list(commit.events))
+            self._keep_alarms(connection, commit)
             self._keep_house(connection, commit)
+
+    def _keep_alarms(self, connection: Connection, commit: Commit) -> None:
+        if commit.alarms:
+            connection.execute(self._do.put_alarm, list(commit.alarms))
+        if commit.events:
+            connection.execute(self._do.insert_event, list(commit.events))
+        if commit.inhibitions:
+            connection.execute(self._do.put_inhibition, list(commit.inhibitions))
+        if commit.audit:
+            audit.append(connection, commit.audit)
 
     def _set_aside(self, connection: Connection, commit: Commit) -> None:
         if not commit.dead_letters:

@@ -99,7 +99,7 @@ def _checked(file: Path) -> dict[str, Any]:
         plant = _load(file)
     except PlantError as error:
         return {"file": str(file), "ok": False, "problems": [asdict(problem) for problem in error.problems]}
-    counts = {"tags": len(plant.tags), "escalations": len(plant.escalations)}
+    counts = {name: len(getattr(plant, name)) for name in ("tags", "escalations", "suppressions")}
     return {"file": str(file), "ok": True, "problems": [], **counts, "digest": plant.digest}
 
 
@@ -123,7 +123,8 @@ def _show_plant(console: Console, plant: Plant) -> None:
     vehicles = _table("车辆 · Vehicles", "id", "车牌 · plate", "名称 · name", "CAS", "edge")
     for vehicle in plant.vehicles.values():
         vehicles.add_row(vehicle.id, vehicle.plate, _both(vehicle.name), vehicle.cas, vehicle.edge)
-    for table in (units, vessels, edges, vehicles, _tags_table(plant), _escalations_table(plant)):
+    rules = (_escalations_table(plant), _suppressions_table(plant))
+    for table in (units, vessels, edges, vehicles, _tags_table(plant), *rules):
         if table.row_count:
             console.print(table)
 
@@ -146,6 +147,15 @@ def _escalations_table(plant: Plant) -> Table:
     for rule in plant.escalations.values():
         to = Styled("+1") if rule.tier is None else Styled(rule.tier.name.lower(), _STYLES[rule.tier])
         table.add_row(rule.id, rule.when, in_short(rule), to)
+    return table
+
+
+def _suppressions_table(plant: Plant) -> Table:
+    table = _table("抑制 · Suppressions", "name", "说明 · why", "报警 · alarms", "当 · while")
+    for rule in plant.suppressions.values():
+        alarms = ", ".join(f"{tag} {condition}" for tag, condition in rule.points)
+        while_ = "命令 · by command" if rule.while_alarm is None else " ".join(rule.while_alarm)
+        table.add_row(rule.id, _both(rule.name), alarms, while_)
     return table
 
 

@@ -45,6 +45,7 @@ class AlarmItem(msgspec.Struct, frozen=True):
     base_tier: int
     """As it was raised."""
     state: str
+    inhibited: str | None
     message: Name
     onset_ms: int
     raised_ms: int

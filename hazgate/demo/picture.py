@@ -39,7 +39,7 @@ class Picture:
 
     story: Sequence[Scene] = ()
     alarms: dict[str, AlarmItem] = field(default_factory=dict)
-    """Active and latched ones by id."""
+    """Those that are open and told, by id."""
     run: dict[str, AlarmItem] = field(default_factory=dict)
     """All raised since the scenario began, also those cleared since, by id."""
     edges: Sequence[EdgeItem] = ()
@@ -108,7 +108,7 @@ class Picture:
             return
         if self.progress and alarm.raised_ms >= self.progress.started_ms:
             self.run[alarm.alarm_id] = alarm
-        if alarm.state == "cleared":
+        if alarm.state == "cleared" or alarm.inhibited is not None:
             self.alarms.pop(alarm.alarm_id, None)
         else:
             self.alarms[alarm.alarm_id] = alarm

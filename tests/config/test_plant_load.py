@@ -243,7 +243,8 @@ def test_the_content_is_plain_json_and_whole() -> None:
     plant = mini_plant()
     content = plant_content(plant)
     assert set(content) == {
-        "enterprise", "site", "hazard_units", "vessels", "edges", "vehicles", "tags", "escalations", "lel_table",
+        "enterprise", "site", "hazard_units", "vessels", "edges", "vehicles", "tags", "escalations", "suppressions",
+        "lel_table",
         "reference_air",
     }  # fmt: skip
     assert content["tags"]["GD-1"]["position"] == {"x_m": 12, "y_m": 34, "z_m": 0.5}

@@ -7,10 +7,11 @@ import threading
 import pytest
 
 from gateway import commands
-from gateway.commands import Acknowledge, Inbox
-from gateway.errors import NotFoundError, OverloadError
+from gateway.commands import Act, Acts, By, Inbox, Outcome, Verb
+from gateway.errors import ConflictError, NotFoundError, OverloadError
 
-COMMAND = Acknowledge("a" * 16, 1, "Li")
+COMMAND = Acts((Act(Verb.ACKNOWLEDGE, "a" * 16, 1),), By("Li"))
+DONE: list[Outcome] = [{"state": "active"}]
 
 
 def test_a_command_is_answered_on_the_thread_that_asked() -> None:
@@ -21,23 +22,23 @@ def test_a_command_is_answered_on_the_thread_that_asked() -> None:
         assert woken.wait(5)
         (order,) = inbox.take()
         assert order.command == COMMAND
-        order.outcome = {"state": "active"}
+        order.outcomes = DONE
         order.settle()
 
     worker = threading.Thread(target=obey)
     worker.start()
-    assert inbox.ask(COMMAND, 5) == {"state": "active"}
+    assert inbox.ask(COMMAND, 5) == DONE
     worker.join()
 
 
-def test_a_refusal_is_raised() -> None:
+def test_every_part_has_its_answer() -> None:
     inbox = Inbox()
     order = inbox.submit(COMMAND)
     inbox.take()
-    order.outcome = NotFoundError("there is no alarm")
+    order.outcomes = [NotFoundError("there is no alarm"), ConflictError("seen"), DONE[0]]
     order.settle()
-    with pytest.raises(NotFoundError):
-        order.future.result(0)
+    assert [type(one) for one in order.future.result(0)] == [NotFoundError, ConflictError, dict]
+    assert order.answer() == [{"not_found": "there is no alarm"}, {"conflict": "seen"}, {"row": DONE[0]}]
 
 
 def test_a_command_that_was_given_up_is_never_done() -> None:
@@ -60,9 +61,9 @@ def test_what_was_taken_and_not_answered_fails_with_the_turn() -> None:
     inbox = Inbox()
     done, undone = inbox.submit(COMMAND), inbox.submit(COMMAND)
     inbox.take()
-    done.outcome = {"state": "active"}
+    done.outcomes = DONE
     done.settle()
     inbox.fail_taken(OverloadError("stopping"))
-    assert done.future.result(0) == {"state": "active"}
+    assert done.future.result(0) == DONE
     with pytest.raises(OverloadError):
         undone.future.result(0)

@@ -87,7 +87,7 @@ def test_an_offline_edge_is_alarmed_told_and_stays_until_somebody_has_seen_it(ri
     rig.play(3.0)
     assert [row["state"] for row in of_the_system(rig)] == ["active"], "a restart knows it"
     rig.play(rig.put(status, online), 3.0)
-    assert [row["state"] for row in of_the_system(rig)] == ["latched"]
+    assert [row["state"] for row in of_the_system(rig)] == ["returned"]
 
 
 def test_a_step_of_the_clock_is_an_alarm(rig: Rig) -> None:
@@ -135,7 +135,7 @@ def test_a_full_disk_takes_nothing_in_tells_it_and_goes_on_by_itself(small_disk:
     rig.play(make_room, 2.0, *resending)
     assert edge.kept(rig.transport) == len(frames)
     assert rig.board.health.records_error == ""
-    assert [row["state"] for row in of_the_system(rig)] == ["latched"]
+    assert [row["state"] for row in of_the_system(rig)] == ["returned"]
     assert len(rig.samples()) == 50_000
     assert len(set(rig.samples())) == 50_000
     rig.close()

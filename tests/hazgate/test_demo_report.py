@@ -29,6 +29,7 @@ def alarm(condition: str, raised_ms: int, decided_ms: int) -> AlarmItem:
         tier=1,
         base_tier=2,
         state="active",
+        inhibited=None,
         message=name,
         onset_ms=raised_ms,
         raised_ms=raised_ms,

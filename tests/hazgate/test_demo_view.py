@@ -46,6 +46,7 @@ def alarm(
         tier=tier,
         base_tier=tier,
         state="active" if cleared_ms is None else "cleared",
+        inhibited=None,
         message=Name("高高报警 55 %LEL", "HIGH HIGH 55 %LEL"),
         onset_ms=START_MS + 5000,
         raised_ms=START_MS + 5000,

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["alarm_row", "event_row"]
+__all__ = ["HANDLING_COLUMNS", "alarm_row", "event_row"]
+
+HANDLING_COLUMNS = (
+    "inhibited", "material_version", "stage", "assigned_to", "verdict", "hands", "measured_ms", "acknowledge_due_ms",
+    "measure_due_ms", "overdue", "closed_ms", "closed_by",
+)  # fmt: skip
+"""What the handling adds to an alarm."""
 
 
 def alarm_row(alarm_id: str = "a" * 16, **changes: object) -> dict[str, Any]:
@@ -43,6 +49,18 @@ def alarm_row(alarm_id: str = "a" * 16, **changes: object) -> dict[str, Any]:
         "measure": None,
         "measure_low": None,
         "measure_high": None,
+        "inhibited": None,
+        "material_version": 1,
+        "stage": "raised",
+        "assigned_to": None,
+        "verdict": None,
+        "hands": None,
+        "measured_ms": None,
+        "acknowledge_due_ms": None,
+        "measure_due_ms": None,
+        "overdue": "",
+        "closed_ms": None,
+        "closed_by": None,
         **changes,
     }
 
@@ -61,6 +79,7 @@ def event_row(event_id: int = 1, alarm_id: str = "a" * 16, **changes: object) ->
         "quality": 0,
         "position": 1,
         "detail": None,
+        "key": None,
         "measure": None,
         "measure_low": None,
         "measure_high": None,

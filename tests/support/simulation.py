@@ -23,6 +23,7 @@ from gateway.alarms import AlarmBook
 from gateway.ingest.acceptance import Mark, take_in
 from gateway.ingest.decode import Decoder
 from gateway.ingest.transport import Message
+from gateway.records.schema import OPEN_STATES
 from gateway.tags import Rows
 from tests.support.frames import frame
 
@@ -209,7 +210,7 @@ class GatewayModel:
         self._engine = engine
         self._engine.start(now_ms)
         kept.log.append(("start", now_ms, None))
-        open_alarms = [row for row in kept.alarms.values() if row["state"] in {"active", "latched"}]
+        open_alarms = [row for row in kept.alarms.values() if row["state"] in OPEN_STATES]
         self._book = AlarmBook(self._plant, self._names, open_alarms, len(kept.events), 10_000)
         self._marks = dict(kept.marks)
         self._decoder = Decoder("mini", Rows(self._names, self._plant))

@@ -17,7 +17,8 @@ const lang = document.body.dataset.lang;
 const shownAlarms = Number(document.body.dataset.shownAlarms);
 const title = document.title;
 
-const alarms = new Map(); // alarm_id -> alarm, active and latched ones
+const ANNOUNCED = new Set(["raised", "tier_raised", "re_alarmed", "unshelved", "unsuppressed", "in_service"]);
+const alarms = new Map(); // alarm_id -> alarm, those that are open and told
 const cleared = new Map(); // alarm_id -> alarm, oldest first
 const values = new Map(); // tag -> {time_ms, value, quality, reason, stale}
 const tagRows = new Map([...document.querySelectorAll("tr.tag")].map((row) => [row.dataset.tag, row]));
@@ -70,8 +71,10 @@ const on = {
   alarm({ kind, alarm }) {
     const known = alarms.get(alarm.alarm_id) ?? cleared.get(alarm.alarm_id);
     if (known && known.version >= alarm.version) return;
-    if (alarm.state !== "cleared") {
-      const alarming = kind === "raised" || kind === "tier_raised";
+    if (alarm.inhibited !== null) {
+      alarms.delete(alarm.alarm_id); // recorded, and on lists of its own
+    } else if (alarm.state !== "cleared") {
+      const alarming = ANNOUNCED.has(kind);
       if (alarming) announce(alarm);
       alarms.set(alarm.alarm_id, { ...alarm, fresh: alarming ? performance.now() : known?.fresh });
       cleared.delete(alarm.alarm_id);
@@ -266,6 +269,7 @@ function drawAlarms() {
     field(row, "delayed").hidden = !alarm.delayed;
     field(row, "acknowledged").hidden = !alarm.acknowledged;
     field(row, "latched").hidden = alarm.state !== "latched";
+    field(row, "returned").hidden = alarm.state !== "returned";
     field(row, "risen").hidden = alarm.rise === null;
     setText(field(row, "why"), alarm.rise ? alarm.rise.message[lang] : "");
     setText(field(row, "trigger"), trigger(alarm));

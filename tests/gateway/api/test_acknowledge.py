@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import httpx
 import pytest
 
-from gateway.api import alarms
-from gateway.commands import Acknowledge
+from gateway.api import acts
+from gateway.commands import Act, Acts, By, Command, Outcome, Verb
 from gateway.errors import ConflictError, NotFoundError
 from tests.gateway.api.world import T0, World
 
@@ -21,16 +20,16 @@ RISE = {
 
 
 @contextmanager
-def answering(world: World, outcome: dict[str, Any] | ConflictError | NotFoundError) -> Iterator[list[Acknowledge]]:
+def answering(world: World, *outcomes: Outcome) -> Iterator[list[Command]]:
     """Stand where the pipeline's thread stands; yields what it is asked."""
-    asked: list[Acknowledge] = []
+    asked: list[Command] = []
     stop = threading.Event()
 
     def work() -> None:
         while not stop.wait(0.001):
             for order in world.inbox.take():
                 asked.append(order.command)
-                order.outcome = outcome
+                order.outcomes = list(outcomes)
                 order.settle()
 
     thread = threading.Thread(target=work)
@@ -51,7 +50,7 @@ async def test_the_answer_is_the_alarm_after_it(world: World, client: httpx.Asyn
     after = {**row, "version": 2, "acknowledged_ms": T0 + 50, "acknowledged_by": "李工"}
     with answering(world, after) as asked:
         response = await ask(client, version=1, by="  李工 ", comment="去现场")
-    assert asked == [Acknowledge("one", 1, "李工", "去现场")]
+    assert asked == [Acts((Act(Verb.ACKNOWLEDGE, "one", 1, "去现场"),), By("李工", "127.0.0.1"))]
     assert response.status_code == 200
     body = response.json()
     assert (body["acknowledged"], body["acknowledged_ms"], body["acknowledged_by"]) == (True, T0 + 50, "李工")
@@ -77,7 +76,7 @@ async def test_a_refusal_is_a_problem(
 
 
 async def test_no_answer_is_said_to_be_none(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alarms, "ANSWER_WITHIN_S", 0.01)
+    monkeypatch.setattr(acts, "ANSWER_WITHIN_S", 0.01)
     response = await ask(client, version=1, by="Li")
     assert (response.status_code, response.headers["retry-after"]) == (503, "1")
     assert "ask again" in response.json()["detail"]
@@ -86,7 +85,7 @@ async def test_no_answer_is_said_to_be_none(client: httpx.AsyncClient, monkeypat
 @pytest.mark.parametrize(
     ("body", "wrong"),
     [
-        ({}, ["version", "by"]),
+        ({}, ["by", "version"]),
         ({"version": 1, "by": " "}, ["by"]),
         ({"version": 0, "by": "Li"}, ["version"]),
         ({"version": "1", "by": "Li"}, ["version"]),

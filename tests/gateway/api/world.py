@@ -167,6 +167,9 @@ class World:
             "delayed": False, "retrospective": False, "version": 1, "sequence": self.events,
             "base_tier": changes.get("tier", 1), "latch": False, "alarmed_ms": T0 + 20, "acknowledged_ms": None,
             "acknowledged_by": None, "rise": None, "measure": None, "measure_low": None, "measure_high": None,
+            "inhibited": None, "material_version": 1, "stage": "raised", "assigned_to": None, "verdict": None,
+            "hands": None, "measured_ms": None, "acknowledge_due_ms": None, "measure_due_ms": None, "overdue": "",
+            "closed_ms": None, "closed_by": None,
             **changes,
         }  # fmt: skip
         with self.engine.begin() as connection:

@@ -25,7 +25,7 @@ from gateway.records.keeper import keep_short
 from gateway.records.schema import metadata
 from gateway.records.writer import Records
 from tests.support.postgresql import PostgreSql
-from tests.support.rows import alarm_row, event_row
+from tests.support.rows import HANDLING_COLUMNS, alarm_row, event_row
 from tests.support.waiting import eventually
 
 MEASURED = {"measure", "measure_low", "measure_high"}
@@ -38,6 +38,8 @@ ADDED = {
     "rise",
     "detail",
     "retrospective",
+    "key",
+    *HANDLING_COLUMNS,
     *MEASURED,
 }
 """Columns the first release did not have."""

@@ -24,6 +24,7 @@ from gateway.ingest.decode import Decoder
 from gateway.ledger import Count
 from gateway.live import Health
 from gateway.records import schema, writer
+from gateway.records.audit import Entry
 from gateway.records.database import DATABASE_FILE, open_writer
 from gateway.records.log import Kind, LogRow
 from gateway.records.writer import Commit, Records, Stored
@@ -62,6 +63,12 @@ def rows(engine: Engine, table: str) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(select(of).order_by(*of.primary_key)).mappings()]
 
 
+INHIBITION = {
+    "id": "i", "tag": "T-1.TEMP", "condition": "H", "kind": "shelved", "since_ms": 1, "until_ms": 2, "reason": "r",
+    "permit": "", "rule": "", "by": "li", "ended_ms": None, "ended_by": None, "ended_why": None,
+}  # fmt: skip
+
+
 def everything(**changes: Any) -> Commit:  # noqa: ANN401 - fields of Commit
     """Return a commit that writes to every table."""
     fields: dict[str, Any] = {
@@ -76,7 +83,9 @@ def everything(**changes: Any) -> Commit:  # noqa: ANN401 - fields of Commit
         "events": (event_row(),),
         "names": {0: "T-1.LEVEL", 1: "T-1.TEMP"},
         "health": Health(samples=7),
-        "answers": {"c1": {"conflict": "too late"}},
+        "answers": {"c1": [{"conflict": "too late"}]},
+        "inhibitions": ({**INHIBITION, "id": "i1"},),
+        "audit": [Entry(100, "li", "::1", "alarm.acknowledge", "a")],
         "followers": {"alarm_topics": 99},
         "snapshot": (2, b"state"),
         **changes,
@@ -93,7 +102,7 @@ def test_a_local_alarm_is_kept_in_its_latest_state(records: Records, engine: Eng
 
 
 def test_a_new_database_is_empty(records: Records) -> None:
-    assert records.load() == Stored((), {}, 0, 0, (), None, {}, trimmed=0)
+    assert records.load() == Stored((), {}, 0, 0, (), (), (), None, {}, trimmed=0)
 
 
 def test_what_was_committed_is_found_again(records: Records) -> None:

@@ -1,0 +1,1 @@
+"""What a site has agreed about its duty: clocks of handling, people, rosters, ladders, channels."""
