@@ -24,6 +24,7 @@ from config.settings import GatewaySettings
 from gateway.access.accounts import Accounts
 from gateway.access.sessions import Sessions
 from gateway.api.app import create_api
+from gateway.api.context import Desk as ApiDesk
 from gateway.api.feed import Source
 from gateway.api.guard import AccountGate, Gate, OpenGate
 from gateway.api.server import ApiServer
@@ -49,6 +50,9 @@ from gateway.records.keeper import keep_audit, keep_short
 from gateway.records.postgresql import Guard, desk_engine, reader_engine
 from gateway.records.queries import Queries
 from gateway.records.writer import Records
+from gateway.shift.attachments import Attachments
+from gateway.shift.handover import Handovers
+from gateway.shift.links import Links
 from gateway.threads import Crew
 from gateway.watchdog import Watchdog
 
@@ -119,9 +123,15 @@ async def run_gateway(
             reserve=Reserve(settings.data_dir / "records.reserve", settings.reserve_bytes),
             history=following,
         )
-        desk = open_desk(settings.data_dir, settings.records)
+        writing = open_desk(settings.data_dir, settings.records)
         source = Source(plant, board, hub, queries, clock, version("hazgate"))
-        api = create_api(source, history.reader, inbox, _gate(settings, desk, reader, clock, on_password))
+        api = create_api(
+            source,
+            history.reader,
+            inbox,
+            _gate(settings, writing, reader, clock, on_password),
+            _desk(writing, reader, queries, clock),
+        )
         loop = asyncio.get_running_loop()
 
         def give_up() -> None:
@@ -134,7 +144,7 @@ async def run_gateway(
             crew.start("history", following.run, niceness=_BEHIND)
             crew.start("late-lane", lane.run, niceness=_LAST)
             crew.start("keeper", guard.run if guard else lambda ended: keep_short(reader, ended))
-            crew.start("audit", lambda ended: keep_audit(desk, clock, DEFAULT_HANDLING.audit_keep_days, ended))
+            crew.start("audit", lambda ended: keep_audit(writing, clock, DEFAULT_HANDLING.audit_keep_days, ended))
             if settings.canary_url:
                 crew.start("canary", Canary(plant, board, settings.canary_url).run)
             on_ready("http://{}:{}".format(*listener.getsockname()[:2]))
@@ -151,7 +161,7 @@ async def run_gateway(
                 transport.close()
                 await asyncio.to_thread(following.finish)
                 history.close()
-                desk.dispose()
+                writing.dispose()
                 reader.dispose()
                 writer.dispose()
     if crew.failed:
@@ -193,7 +203,13 @@ async def run_api(
         desk = Desk(writing, clock)
         history = InfluxReader(reading, queries.tag_name)
         source = Source(plant, board, hub, queries, clock, version("hazgate"))
-        api = create_api(source, history, desk, _gate(settings, writing, reader, clock, on_password))
+        api = create_api(
+            source,
+            history,
+            desk,
+            _gate(settings, writing, reader, clock, on_password),
+            _desk(writing, reader, queries, clock),
+        )
         loop = asyncio.get_running_loop()
 
         def give_up() -> None:
@@ -230,6 +246,14 @@ def _gate(
     if password is not None:
         on_password(password)
     return AccountGate(Sessions(accounts, desk, reader, clock, settings.access))
+
+
+def _desk(writing: Engine, reader: Engine, queries: Queries, clock: Clock) -> ApiDesk:
+    return ApiDesk(
+        handovers=Handovers(writing, queries, clock),
+        links=Links(writing, reader, clock),
+        attachments=Attachments(writing, reader, clock),
+    )
 
 
 def _is_loopback(host: str) -> bool:

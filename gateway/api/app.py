@@ -10,8 +10,22 @@ from typing import Any
 from fastapi import Depends, FastAPI
 from starlette.types import Lifespan
 
-from gateway.api import accounts, acts, alarms, backtests, inhibitions, login, operations, page, stream, tags
-from gateway.api.context import Context
+from gateway.api import (
+    accounts,
+    acts,
+    alarms,
+    attachments,
+    backtests,
+    handovers,
+    incidents,
+    inhibitions,
+    login,
+    operations,
+    page,
+    stream,
+    tags,
+)
+from gateway.api.context import Context, Desk
 from gateway.api.feed import Feed, Source
 from gateway.api.guard import Gate
 from gateway.api.headers import SafetyHeaders
@@ -30,7 +44,7 @@ _DESCRIPTION = (
 )
 
 
-def create_api(source: Source, history: HistoryReader, inbox: Asking, gate: Gate) -> FastAPI:
+def create_api(source: Source, history: HistoryReader, inbox: Asking, gate: Gate, desk: Desk) -> FastAPI:
     """Return the application. It starts and stops nothing but its own stream."""
     feed = Feed(source)
     context = Context(
@@ -43,6 +57,7 @@ def create_api(source: Source, history: HistoryReader, inbox: Asking, gate: Gate
         feed=feed,
         inbox=inbox,
         gate=gate,
+        desk=desk,
     )
 
     @asynccontextmanager
@@ -74,7 +89,21 @@ def _assemble(software_version: str, lifespan: Lifespan[FastAPI] | None) -> Fast
         docs_url=None,
         redoc_url=None,
     )
-    for part in (operations, accounts, tags, alarms, acts, inhibitions, backtests, stream, page, login):
+    for part in (
+        operations,
+        accounts,
+        tags,
+        alarms,
+        acts,
+        attachments,
+        incidents,
+        handovers,
+        inhibitions,
+        backtests,
+        stream,
+        page,
+        login,
+    ):
         app.include_router(part.router)
     page.mount_static(app)
     install_problems(app)

@@ -14,11 +14,23 @@ from gateway.commands import Asking
 from gateway.history.port import HistoryReader
 from gateway.live import Board
 from gateway.records.queries import Queries
+from gateway.shift.attachments import Attachments
+from gateway.shift.handover import Handovers
+from gateway.shift.links import Links
 
 if TYPE_CHECKING:
     from gateway.api.guard import Gate
 
-__all__ = ["Context", "InContext"]
+__all__ = ["Context", "Desk", "InContext"]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What people hand over, beside the pipeline."""
+
+    handovers: Handovers
+    links: Links
+    attachments: Attachments
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +46,7 @@ class Context:
     feed: Feed
     inbox: Asking
     gate: Gate
+    desk: Desk
     seen: dict[frozenset[str], Plant] = field(default_factory=dict)
     """The plant as those may see it who may see some hazard units only."""
 
