@@ -189,12 +189,16 @@ def chattering(key: Numbers, time_ms: Numbers, rule: ChatterRule = CHATTER) -> C
 
 def fleeting(raised_ms: Numbers, cleared_ms: Numbers, within_ms: int) -> NDArray[np.bool_]:
     """Say which alarms were over within a time in which nobody could have acted."""
-    return (cleared_ms != NOT_YET) & (cleared_ms - raised_ms <= within_ms)
+    brief = cleared_ms - raised_ms <= within_ms
+    brief &= cleared_ms != NOT_YET
+    return brief
 
 
 def standing(raised_ms: Numbers, cleared_ms: Numbers, at_ms: int, longer_than_ms: int = DAY_MS) -> NDArray[np.bool_]:
     """Say which alarms are active at a moment and have been for longer than that."""
-    return (at_ms - raised_ms > longer_than_ms) & ((cleared_ms == NOT_YET) | (cleared_ms > at_ms))
+    stands = (cleared_ms == NOT_YET) | (cleared_ms > at_ms)
+    stands &= at_ms - raised_ms > longer_than_ms
+    return stands
 
 
 def most_standing(
@@ -237,6 +241,7 @@ def _trailing(time_ms: Numbers, until_ms: int, within_ms: int) -> tuple[Numbers,
     """Return the moments at which the number of activations in the trailing window changes, and that number then."""
     leaves = time_ms + within_ms
     leaves = leaves[: np.searchsorted(leaves, until_ms, "right")]
-    moments = np.unique(np.concatenate((time_ms, leaves)))
+    moments = np.sort(np.concatenate((time_ms, leaves)), kind="stable")  # merges the two, which are sorted
+    moments = moments[first_of_runs(moments)]
     counts = np.searchsorted(time_ms, moments, "right") - np.searchsorted(leaves, moments, "right")
     return moments, counts
