@@ -196,7 +196,7 @@ def fleeting(raised_ms: Numbers, cleared_ms: Numbers, within_ms: int) -> NDArray
 
 def standing(raised_ms: Numbers, cleared_ms: Numbers, at_ms: int, longer_than_ms: int = DAY_MS) -> NDArray[np.bool_]:
     """Say which alarms are active at a moment and have been for longer than that."""
-    stands = (cleared_ms == NOT_YET) | (cleared_ms > at_ms)
+    stands: NDArray[np.bool_] = (cleared_ms == NOT_YET) | (cleared_ms > at_ms)
     stands &= at_ms - raised_ms > longer_than_ms
     return stands
 

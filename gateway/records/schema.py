@@ -174,6 +174,8 @@ alarm = Table(
     Index("alarm_state_tier", "state", "tier", "raised_ms"),
     Index("alarm_raised", "raised_ms", "alarm_id"),
     Index("alarm_tag", "tag", "raised_ms"),
+    Index("alarm_received", "received_ms"),
+    Index("alarm_cleared", "cleared_ms", "received_ms"),
 )
 
 alarm_event = Table(
