@@ -30,6 +30,9 @@ from gateway.history.influx.reader import InfluxReader
 from gateway.history.influx.store import InfluxWriter
 from gateway.history.port import HistoryReader, HistoryWriter
 from gateway.ingest.mqtt import MqttTransport
+from gateway.kpi.compute import Kpis
+from gateway.kpi.desks import Desks
+from gateway.kpi.months import Freezer, Months
 from gateway.late_lane import LateLane
 from gateway.live import Board, Hub
 from gateway.lock import own
@@ -110,7 +113,10 @@ async def run_gateway(
             reserve=Reserve(settings.data_dir / "records.reserve", settings.reserve_bytes),
             history=following,
         )
-        api = create_api(plant, board, hub, queries, history.reader, clock, version("hazgate"), inbox)
+        kpis = Kpis(reader, plant, Desks(settings.desks))
+        api = create_api(plant, board, hub, queries, history.reader, clock, version("hazgate"), inbox, kpis=kpis)
+        # On PostgreSQL the writer is the pipeline's alone.
+        freezing = writer if settings.records is None else desk_engine(settings.records)
         loop = asyncio.get_running_loop()
 
         def give_up() -> None:
@@ -122,6 +128,7 @@ async def run_gateway(
             crew.start("pipeline", pipeline.run)
             crew.start("history", following.run, niceness=_BEHIND)
             crew.start("late-lane", lane.run, niceness=_LAST)
+            crew.start("months", Freezer(Months(kpis), reader, freezing, clock).run, niceness=_LAST)
             crew.start("keeper", guard.run if guard else lambda ended: keep_short(reader, ended))
             if settings.canary_url:
                 crew.start("canary", Canary(plant, board, settings.canary_url).run)
@@ -140,6 +147,7 @@ async def run_gateway(
                 await asyncio.to_thread(following.finish)
                 history.close()
                 reader.dispose()
+                freezing.dispose()
                 writer.dispose()
     if crew.failed:
         raise GatewayError(
@@ -177,7 +185,8 @@ async def run_api(
         mirror = Mirror(plant, Records(reader), queries, board, hub, clock)
         desk = Desk(writing, clock)
         history = InfluxReader(reading, queries.tag_name)
-        api = create_api(plant, board, hub, queries, history, clock, version("hazgate"), desk)
+        kpis = Kpis(reader, plant, Desks(settings.desks))
+        api = create_api(plant, board, hub, queries, history, clock, version("hazgate"), desk, kpis=kpis)
         loop = asyncio.get_running_loop()
 
         def give_up() -> None:

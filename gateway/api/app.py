@@ -12,7 +12,7 @@ from starlette.types import Lifespan
 
 from config.clock import Clock
 from config.plant.model import Plant
-from gateway.api import alarms, backtests, operations, page, stream, tags
+from gateway.api import alarms, backtests, kpi, operations, page, stream, tags
 from gateway.api.context import Context
 from gateway.api.feed import Feed, Source
 from gateway.api.headers import SafetyHeaders
@@ -21,6 +21,10 @@ from gateway.api.parameters import refuse_unknown
 from gateway.api.problems import Problem, install_problems
 from gateway.commands import Asking
 from gateway.history.port import HistoryReader
+from gateway.kpi.compute import Kpis
+from gateway.kpi.desks import Desks
+from gateway.kpi.months import Months
+from gateway.kpi.now import Now
 from gateway.live import Board, Hub
 from gateway.records.queries import Queries
 
@@ -33,7 +37,7 @@ _DESCRIPTION = (
 )
 
 
-def create_api(
+def create_api(  # noqa: PLR0913 - it is given everything there is
     plant: Plant,
     board: Board,
     hub: Hub,
@@ -42,16 +46,25 @@ def create_api(
     clock: Clock,
     software_version: str,
     inbox: Asking,
+    *,
+    kpis: Kpis | None = None,
 ) -> FastAPI:
-    """Return the application. It starts and stops nothing but its own stream."""
+    """Return the application. It starts and stops nothing but its own stream.
+
+    Without ``kpis`` one desk has the whole site.
+    """
     feed = Feed(Source(plant, board, hub, queries, clock, software_version))
-    context = Context(plant, board, queries, history, clock, software_version, feed, inbox)
+    kpis = kpis or Kpis(queries.engine, plant, Desks())
+    now = Now(kpis.engine, kpis.desks)
+    context = Context(plant, board, queries, history, clock, software_version, feed, inbox, kpis, Months(kpis), now)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(feed.run(), name="stream feed")
+            end_listening = hub.listen(now.hear)
             yield
+            end_listening()
             feed.stop()
 
     app = _assemble(software_version, lifespan)
@@ -76,7 +89,7 @@ def _assemble(software_version: str, lifespan: Lifespan[FastAPI] | None) -> Fast
         docs_url=None,
         redoc_url=None,
     )
-    for part in (operations, tags, alarms, backtests, stream, page):
+    for part in (operations, tags, alarms, kpi, backtests, stream, page):
         app.include_router(part.router)
     page.mount_static(app)
     install_problems(app)

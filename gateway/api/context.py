@@ -13,6 +13,9 @@ from gateway.api.feed import Feed
 from gateway.api.problems import NoSuchThingError
 from gateway.commands import Asking
 from gateway.history.port import HistoryReader
+from gateway.kpi.compute import Kpis
+from gateway.kpi.months import Months
+from gateway.kpi.now import Now
 from gateway.live import Board
 from gateway.records.queries import Queries
 
@@ -31,6 +34,9 @@ class Context:
     software_version: str
     feed: Feed
     inbox: Asking
+    kpis: Kpis
+    months: Months
+    now: Now
 
     def tag(self, name: str) -> Tag:
         """Return a tag of the plant.

@@ -13,15 +13,15 @@ from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.exc import DBAPIError
 
 from alerting.rates import NOT_YET, covered_ms, most_frequent, standing
-from config.plant.model import Condition, Plant, Tag
-from gateway.kpi.definitions import DEFINITIONS, definitions_digest
+from config.plant.model import Condition, Plant, Tag, Text
+from gateway.kpi.definitions import DEFINITIONS, Bound, definitions_digest
 from gateway.kpi.desks import Desks
 from gateway.kpi.figures import FIGURES, Figure, Online, Scene, scene_of
 from gateway.kpi.rows import AlarmColumns, ReadAlarms, read_alarms
 from gateway.records.dialects import meaning_of
 from gateway.records.schema import alarm
 
-__all__ = ["ChatterRow", "DeskReport", "FloodRow", "FrequentRow", "KpiReport", "Kpis", "StandingRow"]
+__all__ = ["ChatterRow", "DeskReport", "FloodRow", "FrequentRow", "KpiReport", "KpiRow", "Kpis", "StandingRow"]
 
 _LISTED: Final = 100
 """Rows of a list; how many there are is told beside it."""
@@ -69,12 +69,26 @@ class StandingRow:
 
 
 @dataclass(frozen=True, slots=True)
+class KpiRow:
+    """One KPI with what it was when it was computed: a frozen month is to be read without this release."""
+
+    id: str
+    version: int
+    name: Text
+    unit: str
+    target: Bound | None
+    limit: Bound | None
+    figure: Figure
+
+
+@dataclass(frozen=True, slots=True)
 class DeskReport:
     """The KPIs of one desk. Lists hold the first of many; the figures count them all."""
 
     desk: str
-    figures: dict[str, Figure]
+    kpis: tuple[KpiRow, ...]
     most_frequent: tuple[FrequentRow, ...]
+    """At most ten."""
     floods: tuple[FloodRow, ...]
     """The latest."""
     chattering: tuple[ChatterRow, ...]
@@ -110,6 +124,11 @@ class Kpis:
         self._plant = plant
         self._desks = desks
         self._table = table
+
+    @property
+    def engine(self) -> Engine:
+        """To read from."""
+        return self._engine
 
     @property
     def desks(self) -> Desks:
@@ -178,7 +197,10 @@ def _desk_report(desk: str, scene: Scene, found: ReadAlarms) -> DeskReport:
     frequent = most_frequent(scene.told.key)
     return DeskReport(
         desk=desk,
-        figures={name: FIGURES[name](scene) for name in DEFINITIONS},
+        kpis=tuple(
+            KpiRow(one.id, one.version, one.name, one.unit, one.target, one.limit, FIGURES[one.id](scene))
+            for one in DEFINITIONS.values()
+        ),
         most_frequent=tuple(
             FrequentRow(found.keys[key].tag, found.keys[key].condition, count)
             for key, count in zip(frequent.key.tolist(), frequent.count.tolist(), strict=True)

@@ -142,9 +142,9 @@ def _chunks(
 ) -> Iterator[list[NDArray[np.int64]]]:
     selected = _selected(table)
     query = select(*(one for one in selected if one is not None)).where(wanted)
-    cursor = connection.execution_options(stream_results=True).execute(query).cursor
+    found = connection.execution_options(stream_results=True).execute(query)
     # The driver's own tuples, few at a time: wrapped into rows, and by the thousands, they take three times as long.
-    while rows := cursor.fetchmany(_CHUNK) if cursor is not None else []:
+    while rows := found.cursor.fetchmany(_CHUNK):
         names, *numbers = zip(*rows, strict=True)
         key = np.fromiter(map(codes.__getitem__, names), np.int64, len(rows))
         read = (np.fromiter(one, np.int64, len(rows)) for one in numbers)
