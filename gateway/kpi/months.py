@@ -106,6 +106,7 @@ class Months:
         with _connected(self._kpis.engine) as connection:
             query = select(kpi_month).where(kpi_month.c.month == month).order_by(kpi_month.c.desk)
             rows = [dict(row) for row in connection.execute(query).mappings()]
+        rows.sort(key=lambda row: row["desk"] != self._kpis.desks.default)
         if not rows:
             return self.compute(month, now_ms)
         return MonthReport(
