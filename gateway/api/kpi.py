@@ -68,6 +68,7 @@ def get_kpi(context: InContext, query: Annotated[KpiQuery, Query()]) -> KpiView:
     "/kpi/definitions",
     operation_id="list_kpi_definitions",
     summary="What every KPI means",
+    responses=problem_responses(),
 )
 def list_kpi_definitions() -> DefinitionList:
     """Return all definitions in force. One that changes has a new version; frozen months keep the one they had."""
