@@ -23,6 +23,7 @@ from gateway.commands import Asking
 from gateway.history.port import HistoryReader
 from gateway.kpi.compute import Kpis
 from gateway.kpi.desks import Desks
+from gateway.kpi.lately import Lately
 from gateway.kpi.months import Months
 from gateway.kpi.now import Now
 from gateway.live import Board, Hub
@@ -56,7 +57,8 @@ def create_api(  # noqa: PLR0913 - it is given everything there is
     feed = Feed(Source(plant, board, hub, queries, clock, software_version))
     kpis = kpis or Kpis(queries.engine, plant, Desks())
     now = Now(kpis.engine, kpis.desks)
-    context = Context(plant, board, queries, history, clock, software_version, feed, inbox, kpis, Months(kpis), now)
+    figures = kpis, Months(kpis), now, Lately(kpis)
+    context = Context(plant, board, queries, history, clock, software_version, feed, inbox, *figures)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -14,6 +14,7 @@ from gateway.api.problems import NoSuchThingError
 from gateway.commands import Asking
 from gateway.history.port import HistoryReader
 from gateway.kpi.compute import Kpis
+from gateway.kpi.lately import Lately
 from gateway.kpi.months import Months
 from gateway.kpi.now import Now
 from gateway.live import Board
@@ -37,6 +38,7 @@ class Context:
     kpis: Kpis
     months: Months
     now: Now
+    lately: Lately
 
     def tag(self, name: str) -> Tag:
         """Return a tag of the plant.

@@ -125,9 +125,11 @@ class _GatewayCollector(Collector):
         yield from _of_edges({edge: status for edge, status in edges.statuses.items() if edge in known})
 
     def _from_now(self) -> Iterator[Metric]:
-        """Tell what operators have before them; labels are desks, which the configuration names."""
+        """Tell what operators have before them; labels are desks, which the configuration names, and our own KPIs."""
+        now_ms = self._context.clock.wall_ms()
         try:
-            now = self._context.now.report(self._context.clock.wall_ms())
+            now = self._context.now.report(now_ms)
+            lately = self._context.lately.report(now_ms)
         except RecordsError as error:
             _log.warning("metrics_records_unavailable", error=str(error))
             return
@@ -137,6 +139,13 @@ class _GatewayCollector(Collector):
                 gauge.add_metric([desk.desk], float(value(desk)))
             yield gauge
         yield GaugeMetricFamily("hazgate_first_out_groups", "Hazard units with open alarms", value=len(now.first_out))
+        text = "Of the last 24 h, at most five minutes old; see docs/kpi.md. Absent where there is no value"
+        kpis = GaugeMetricFamily("hazgate_kpi", text, labels=["kpi", "version", "desk"])
+        for desk_lately in lately.desks:
+            for one in desk_lately.kpis:
+                if one.figure.value is not None:
+                    kpis.add_metric([one.id, str(one.version), desk_lately.desk], one.figure.value)
+        yield kpis
 
 
 def _of_edges(statuses: Mapping[str, Row]) -> Iterator[Metric]:

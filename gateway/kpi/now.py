@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Connection, Engine, Select, func, or_, select
+from sqlalchemy import Connection, Engine, Select, func, select
 from sqlalchemy.exc import DBAPIError
 
 from alerting.rates import DAY_MS, NOT_YET
@@ -240,16 +240,16 @@ def _begin_group(connection: Connection, running: Running, unit: str, begin_ms: 
     column = alarm.c
     of_unit = (column.hazard_unit == unit, column.retrospective.is_(False))
     for _ in range(_STEPS_BACK):
-        reaches = or_(column.cleared_ms >= begin_ms, column.state.in_(OPEN_STATES))
-        earlier = select(func.min(column.raised_ms)).where(*of_unit, column.raised_ms < begin_ms, reaches)
-        found: int | None = connection.scalar(earlier)
+        # Open ones are not before begin_ms. + 0: the index over the ends of alarms is the one that leads to few.
+        earlier = (*of_unit, column.cleared_ms >= begin_ms, column.raised_ms + 0 < begin_ms)
+        found: int | None = connection.scalar(select(func.min(column.raised_ms + 0)).where(*earlier))
         if found is None:
             break
         begin_ms = found
     else:
         log.warning("first_out_incomplete", hazard_unit=unit, since_ms=begin_ms)
     members = select(alarm).where(*of_unit, column.raised_ms >= begin_ms)
-    rows = list(_rows(connection, members.order_by(column.received_ms, column.alarm_id)))
+    rows = sorted(_rows(connection, members), key=lambda row: (row["received_ms"], row["alarm_id"]))
     for order, row in enumerate(rows, -len(rows)):
         running.group(row, order, is_open=True)
     for row in rows:

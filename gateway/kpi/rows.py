@@ -127,7 +127,7 @@ def read_alarms(connection: Connection, from_ms: int, to_ms: int, table: Table =
         *(and_(column.received_ms >= day, column.received_ms < min(day + DAY_MS, to_ms)) for day in days),
         # + 0: an index over times, not over all states or keys, leads to the few that are left.
         and_(column.state == "active", column.received_ms + 0 < begin_ms),
-        and_(column.cleared_ms >= begin_ms, column.received_ms < begin_ms),
+        and_(column.cleared_ms >= begin_ms, column.received_ms + 0 < begin_ms),
     )
     codes: defaultdict[str, int] = defaultdict()
     codes.default_factory = codes.__len__

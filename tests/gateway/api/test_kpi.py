@@ -105,6 +105,27 @@ async def test_the_moment_is_in_the_metrics(world: World, client: httpx.AsyncCli
         (sample,) = families[f"hazgate_{name}"]
         assert (dict(sample.labels), float(sample.value)) == ({"desk": "site"}, value), name
     assert [float(one.value) for one in families["hazgate_first_out_groups"]] == [1.0]
+    kpis = {one.labels["kpi"]: float(one.value) for one in families["hazgate_kpi"]}
+    assert (kpis["annunciated"], kpis["max_per_10_min"]) == (FLOOD, FLOOD)
+    assert set(kpis) < set(DEFINITIONS), "what has no value is absent"
+
+
+async def test_figures_of_the_last_day_are_computed_anew_after_five_minutes(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    async def annunciated() -> float:
+        text = (await client.get("/metrics")).text
+        samples = [sample for one in text_string_to_metric_families(text) for sample in one.samples]
+        return next(one.value for one in samples if one.labels.get("kpi") == "annunciated")
+
+    assert await annunciated() == 0
+    world.raise_alarm("one", received_ms=T0)
+    world.clock.now_ms = T0 + 299_999
+    assert await annunciated() == 0
+    world.clock.now_ms += 1
+    assert await annunciated() == 1
+    world.clock.now_ms = T0 - 1
+    assert await annunciated() == 0, "a clock that was set back"
 
 
 @pytest.mark.usefixtures("flooded")

@@ -19,7 +19,7 @@ from gateway.kpi.desks import Desks
 from gateway.kpi.figures import Figure
 from gateway.kpi.rows import LOOK_BACK_MS
 from gateway.records import schema
-from gateway.records.database import open_reader, open_writer
+from tests.support.open_records import open_both
 from tests.support.plants import mini_plant
 from tests.support.rows import alarm_row
 
@@ -73,8 +73,18 @@ def left(figure: Figure) -> dict[str, int]:
 
 
 @pytest.fixture
-def book(tmp_path: Path, records_address: RecordsAddress | None) -> Iterator[Book]:
-    writer, reader = open_writer(tmp_path, records_address), open_reader(tmp_path, records_address)
+def book(tmp_path: Path) -> Iterator[Book]:
+    yield from books(tmp_path, None)
+
+
+@pytest.fixture
+def any_book(tmp_path: Path, records_address: RecordsAddress | None) -> Iterator[Book]:
+    """Of either database."""
+    yield from books(tmp_path, records_address)
+
+
+def books(folder: Path, address: RecordsAddress | None) -> Iterator[Book]:
+    writer, reader = open_both(folder, address)
     yield Book(writer, reader)
     reader.dispose()
     writer.dispose()
@@ -105,9 +115,9 @@ def test_a_window_without_alarms_has_a_reason_for_every_missing_value(book: Book
     assert figures["online_rate"].value == 1
 
 
-def test_rates_are_of_the_window_up_to_now(book: Book) -> None:
-    book.put(*(row(f"{at:02}", T0 + at * HOUR_MS) for at in range(12)))
-    figures = book.figures(T0, T0 + DAY_MS, now_ms=T0 + DAY_MS // 2)
+def test_rates_are_of_the_window_up_to_now(any_book: Book) -> None:
+    any_book.put(*(row(f"{at:02}", T0 + at * HOUR_MS) for at in range(12)))
+    figures = any_book.figures(T0, T0 + DAY_MS, now_ms=T0 + DAY_MS // 2)
     assert (figures["per_hour"].value, figures["per_day"].value) == (1, 24)
     assert figures["per_10_min"].value == pytest.approx(1 / 6)
     assert (figures["per_hour"].numerator, figures["per_hour"].denominator) == (12, 12)
@@ -138,9 +148,9 @@ def test_windows_with_more_than_ten_are_those_of_the_wall_clock(book: Book) -> N
     assert figures["max_per_10_min"].value == 11
 
 
-def test_retrospective_alarms_are_counted_apart(book: Book) -> None:
-    book.put(row("live", T0), row("missed", T0 + 1, retrospective=True))
-    figures = book.figures(T0, T0 + HOUR_MS)
+def test_retrospective_alarms_are_counted_apart(any_book: Book) -> None:
+    any_book.put(row("live", T0), row("missed", T0 + 1, retrospective=True))
+    figures = any_book.figures(T0, T0 + HOUR_MS)
     assert (figures["annunciated"].value, figures["retrospective"].value) == (1, 1)
     assert left(figures["annunciated"])["retrospective, never annunciated"] == 1
 
@@ -197,47 +207,47 @@ def test_overdue_alarms_stay_in_the_denominator(handled: Book) -> None:
     assert left(figure)["clock does not run out in the window"] == 1
 
 
-def test_the_clock_begins_anew_when_the_tier_rises(book: Book) -> None:
+def test_the_clock_begins_anew_when_the_tier_rises(any_book: Book) -> None:
     risen = row("risen", T0 - 2 * DAY_MS, None, tier=1, base_tier=4, alarmed_ms=T0 + 10, acknowledged_ms=T0 + 60_010)
-    book.put(risen)
-    figure = book.figures(T0, T0 + HOUR_MS)["acknowledged_in_time"]
+    any_book.put(risen)
+    figure = any_book.figures(T0, T0 + HOUR_MS)["acknowledged_in_time"]
     assert (figure.numerator, figure.denominator) == (1, 1)
 
 
-def test_the_median_is_of_those_acknowledged_and_tells_the_others(book: Book) -> None:
-    book.put(
+def test_the_median_is_of_those_acknowledged_and_tells_the_others(any_book: Book) -> None:
+    any_book.put(
         *(row(f"{at}", T0, acknowledged_ms=T0 + at * MINUTE_MS) for at in (1, 2, 30)),
         row("open", T0, None),
         row("red", T0, tier=1, base_tier=1),
     )
-    figures = book.figures(T0, T0 + HOUR_MS)
+    figures = any_book.figures(T0, T0 + HOUR_MS)
     assert (figures["acknowledge_orange"].value, figures["acknowledge_orange"].denominator) == (2, 3)
     assert left(figures["acknowledge_orange"])["not acknowledged"] == 1
     assert figures["acknowledge_red"].value is None
     assert (figures["priority_red"].value, figures["priority_orange"].value) == (0.2, 0.8)
 
 
-def test_standing_alarms_from_long_before_are_found(book: Book) -> None:
-    book.put(
+def test_standing_alarms_from_long_before_are_found(any_book: Book) -> None:
+    any_book.put(
         row("for ever", T0 - 90 * DAY_MS, None),
         row("until now", T0 - 2 * DAY_MS, 2 * DAY_MS + HOUR_MS),
         row("gone", T0 - 2 * DAY_MS, DAY_MS + 1),
         row("young", T0, None),
     )
-    report = book.report(T0, T0 + DAY_MS)
+    report = any_book.report(T0, T0 + DAY_MS)
     assert figures_of(report.desks[0])["standing_24h"].value == 2
     assert [one.raised_ms for one in report.desks[0].standing] == [T0 - 90 * DAY_MS]
 
 
-def test_online_takes_silence_from_the_last_sample_on_and_bad_values_once(book: Book) -> None:
+def test_online_takes_silence_from_the_last_sample_on_and_bad_values_once(any_book: Book) -> None:
     silent = {"tag": WATCHED[0], "condition": "STALE", "onset_ms": T0 + HOUR_MS}
-    book.put(
+    any_book.put(
         row("silent", T0 + HOUR_MS + MINUTE_MS, HOUR_MS - MINUTE_MS, **silent),
         row("bad", T0 + HOUR_MS, 90 * MINUTE_MS, tag=WATCHED[0], condition="BAD_PV"),
         row("still", T0 - DAY_MS, None, tag=WATCHED[0], condition="STALE", onset_ms=T0 - DAY_MS, retrospective=True),
         row("high", T0, None, tag=WATCHED[0]),
     )
-    figure = book.figures(T0, T0 + DAY_MS)["online_rate"]
+    figure = any_book.figures(T0, T0 + DAY_MS)["online_rate"]
     expected_s = len(WATCHED) * DAY_MS / 1000
     assert (figure.numerator, figure.denominator) == (expected_s - 5_400, expected_s)
     assert sum(left(figure).values()) == len(PLANT.tags) - len(WATCHED)

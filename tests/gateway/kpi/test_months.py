@@ -18,8 +18,8 @@ from gateway.kpi.compute import Kpis
 from gateway.kpi.desks import Desks
 from gateway.kpi.months import Freezer, MonthReport, Months, month_of, span_of
 from gateway.records import audit, schema
-from gateway.records.database import open_reader, open_writer
 from gateway.records.monthly import kpi_month
+from tests.support.open_records import open_both
 from tests.support.plants import mini_plant
 from tests.support.rows import alarm_row
 from tests.support.waiting import eventually
@@ -62,8 +62,18 @@ def annunciated(report: MonthReport) -> object:
 
 
 @pytest.fixture
-def office(tmp_path: Path, records_address: RecordsAddress | None) -> Iterator[Office]:
-    writer, reader = open_writer(tmp_path, records_address), open_reader(tmp_path, records_address)
+def office(tmp_path: Path) -> Iterator[Office]:
+    yield from offices(tmp_path, None)
+
+
+@pytest.fixture
+def any_office(tmp_path: Path, records_address: RecordsAddress | None) -> Iterator[Office]:
+    """On either database."""
+    yield from offices(tmp_path, records_address)
+
+
+def offices(folder: Path, address: RecordsAddress | None) -> Iterator[Office]:
+    writer, reader = open_both(folder, address)
     yield Office(writer, reader)
     reader.dispose()
     writer.dispose()
@@ -92,38 +102,38 @@ def test_the_running_month_is_provisional_and_goes_to_now(office: Office) -> Non
         office.look("2026-12")
 
 
-def test_a_month_is_due_a_day_after_its_end_from_that_of_the_first_alarm_on(office: Office) -> None:
-    assert office.freezer.due() == []
-    office.raise_("first", span_of("2026-08")[0] + 5)
-    office.clock.now_ms = OCTOBER[1] + DAY_MS - 1
-    assert office.freezer.due() == ["2026-08", "2026-09"]
-    office.clock.now_ms += 1
-    assert office.freezer.due() == ["2026-08", "2026-09", "2026-10"]
-    assert office.freezer.freeze("2026-09")
-    assert office.freezer.due() == ["2026-08", "2026-10"]
+def test_a_month_is_due_a_day_after_its_end_from_that_of_the_first_alarm_on(any_office: Office) -> None:
+    assert any_office.freezer.due() == []
+    any_office.raise_("first", span_of("2026-08")[0] + 5)
+    any_office.clock.now_ms = OCTOBER[1] + DAY_MS - 1
+    assert any_office.freezer.due() == ["2026-08", "2026-09"]
+    any_office.clock.now_ms += 1
+    assert any_office.freezer.due() == ["2026-08", "2026-09", "2026-10"]
+    assert any_office.freezer.freeze("2026-09")
+    assert any_office.freezer.due() == ["2026-08", "2026-10"]
 
 
-def test_a_frozen_month_does_not_change(office: Office) -> None:
-    office.raise_("one", OCTOBER[0])
-    office.clock.now_ms = NOVEMBER[0] + 2 * DAY_MS
-    assert office.freezer.freeze("2026-10")
-    frozen = office.look()
+def test_a_frozen_month_does_not_change(any_office: Office) -> None:
+    any_office.raise_("one", OCTOBER[0])
+    any_office.clock.now_ms = NOVEMBER[0] + 2 * DAY_MS
+    assert any_office.freezer.freeze("2026-10")
+    frozen = any_office.look()
     assert (frozen.provisional, frozen.intact, annunciated(frozen)) == (False, True, 1)
     assert set(frozen.hashes) == {"site", "chlorine"}
-    office.raise_("found later", OCTOBER[0] + 1)
-    office.clock.now_ms += DAY_MS
-    assert not office.freezer.freeze("2026-10"), "there is one row for each month and desk, once"
-    assert office.look() == frozen
+    any_office.raise_("found later", OCTOBER[0] + 1)
+    any_office.clock.now_ms += DAY_MS
+    assert not any_office.freezer.freeze("2026-10"), "there is one row for each month and desk, once"
+    assert any_office.look() == frozen
 
 
-def test_freezing_is_noted_in_the_audit_log(office: Office) -> None:
-    office.clock.now_ms = NOVEMBER[0] + 2 * DAY_MS
-    office.freezer.freeze("2026-10")
-    with office.writer.connect() as connection:
+def test_freezing_is_noted_in_the_audit_log(any_office: Office) -> None:
+    any_office.clock.now_ms = NOVEMBER[0] + 2 * DAY_MS
+    any_office.freezer.freeze("2026-10")
+    with any_office.writer.connect() as connection:
         (entry,) = audit.rows(connection)
         count, broken = audit.verify(connection)
     assert (entry["act"], entry["subject"], count, broken) == ("kpi.month.frozen", "2026-10", 1, [])
-    assert all(one in entry["detail"] for one in office.look().hashes.values())
+    assert all(one in entry["detail"] for one in any_office.look().hashes.values())
 
 
 @pytest.mark.parametrize("column", ["payload", "definitions", "made_ms"])

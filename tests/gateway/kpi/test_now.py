@@ -26,7 +26,7 @@ from gateway.kpi.now import Now, NowReport
 from gateway.kpi.running import RunningChatter, RunningFlood, RunningGroups
 from gateway.live import AlarmNotice
 from gateway.records import schema
-from gateway.records.database import open_reader, open_writer
+from tests.support.open_records import open_both
 from tests.support.rows import alarm_row, event_row
 
 MINUTE_MS = 60_000
@@ -150,7 +150,7 @@ class Records:
     """Records that alarms are put into as the pipeline does, and somebody who listens meanwhile."""
 
     def __init__(self, folder: Path, address: RecordsAddress | None) -> None:
-        self.writer, self.reader = open_writer(folder, address), open_reader(folder, address)
+        self.writer, self.reader = open_both(folder, address)
         self.heard = Now(self.reader, Desks({"cl2": "chlorine"}))
         self.events = 0
 
@@ -181,21 +181,31 @@ class Records:
 
 
 @pytest.fixture
-def records(tmp_path: Path, records_address: RecordsAddress | None) -> Iterator[Records]:
-    opened = Records(tmp_path, records_address)
+def records(tmp_path: Path) -> Iterator[Records]:
+    yield from kept(tmp_path, None)
+
+
+@pytest.fixture
+def any_records(tmp_path: Path, records_address: RecordsAddress | None) -> Iterator[Records]:
+    """On either database."""
+    yield from kept(tmp_path, records_address)
+
+
+def kept(folder: Path, address: RecordsAddress | None) -> Iterator[Records]:
+    opened = Records(folder, address)
     yield opened
     opened.reader.dispose()
     opened.writer.dispose()
 
 
-def test_a_restart_goes_on_with_flood_chatter_and_first_out(records: Records) -> None:
-    assert records.both(T0).first_out == ()
-    first = records.raise_("first", T0)
-    rows = [records.raise_(f"a{at:02}", T0 + at * 1_000, tag=f"T-{at % 4}") for at in range(1, 11)]
-    records.clear(first, T0 + 11_000)
+def test_a_restart_goes_on_with_flood_chatter_and_first_out(any_records: Records) -> None:
+    assert any_records.both(T0).first_out == ()
+    first = any_records.raise_("first", T0)
+    rows = [any_records.raise_(f"a{at:02}", T0 + at * 1_000, tag=f"T-{at % 4}") for at in range(1, 11)]
+    any_records.clear(first, T0 + 11_000)
     for row in rows[:7]:
-        records.clear(row, T0 + 12_000)
-    found = records.both(T0 + 13_000)
+        any_records.clear(row, T0 + 12_000)
+    found = any_records.both(T0 + 13_000)
     site, chlorine = found.desks
     assert (site.last_10_min, chlorine.last_10_min) == (11, 0)
     assert site.flood is not None
@@ -204,15 +214,15 @@ def test_a_restart_goes_on_with_flood_chatter_and_first_out(records: Records) ->
     assert (site.chattering_count, site.chattering[0].tag, site.chattering[0].count) == (2, "T-1", 3)
     (group,) = found.first_out
     assert (group.alarm_id, group.size, group.open, group.by_source) == ("first", 11, 3, True)
-    over = records.both(T0 + 11 * MINUTE_MS)
+    over = any_records.both(T0 + 11 * MINUTE_MS)
     assert over.desks[0].flood is None
     assert over.desks[0].last_flood is not None
     # The fifth from behind leaves the window ten minutes after it came: four are left.
     assert over.desks[0].last_flood.end_ms == T0 + 6_000 + 10 * MINUTE_MS
     assert over.desks[0].chattering_count == 0
     for row in rows[7:]:
-        records.clear(row, T0 + 12 * MINUTE_MS)
-    assert records.both(T0 + 13 * MINUTE_MS).first_out == ()
+        any_records.clear(row, T0 + 12 * MINUTE_MS)
+    assert any_records.both(T0 + 13 * MINUTE_MS).first_out == ()
 
 
 def test_standing_alarms_are_those_older_than_a_day_of_their_desk(records: Records) -> None:
@@ -251,7 +261,19 @@ def test_a_clock_that_was_set_back_ends_no_flood(records: Records) -> None:
     assert records.heard.report(T0).desks[0].last_10_min == 12
 
 
-@pytest.mark.parametrize("seed", range(4))
+def test_a_restart_finds_the_beginning_of_a_chain_of_alarms(any_records: Records) -> None:
+    any_records.heard.report(T0)
+    first = before = any_records.raise_("0", T0)
+    for link in range(1, 8):
+        after = any_records.raise_(f"{link}", T0 + link * 1_000)
+        any_records.clear(before, T0 + link * 1_000 + 500)
+        before = after
+    any_records.raise_("other unit", T0 - 5_000, hazard_unit="cl2")
+    _, group = any_records.both(T0 + MINUTE_MS).first_out
+    assert (group.alarm_id, group.size, group.open) == (first["alarm_id"], 8, 1)
+
+
+@pytest.mark.parametrize("seed", range(3))
 def test_a_restart_at_any_moment_says_what_the_one_says_who_listened(tmp_path: Path, seed: int) -> None:
     records, chance = Records(tmp_path, None), Random(seed)
     records.heard.report(T0)
