@@ -139,6 +139,8 @@ class _GatewayCollector(Collector):
                 gauge.add_metric([desk.desk], float(value(desk)))
             yield gauge
         yield GaugeMetricFamily("hazgate_first_out_groups", "Hazard units with open alarms", value=len(now.first_out))
+        text = "Times the state of the moment was lost and read anew from the records"
+        yield CounterMetricFamily("hazgate_kpi_now_failures", text, value=self._context.now.failures)
         text = "Of the last 24 h, at most five minutes old; see docs/kpi.md. Absent where there is no value"
         kpis = GaugeMetricFamily("hazgate_kpi", text, labels=["kpi", "version", "desk"])
         for desk_lately in lately.desks:

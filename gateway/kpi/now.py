@@ -118,9 +118,12 @@ class Running:
         if notice.kind == "raised" and not _is_apart(row):
             self.activate(row)
         self.stand(row)
-        is_open = row["state"] in OPEN_STATES
-        if notice.kind == "raised" or not is_open:
-            self.group(row, notice.event_id, is_open=is_open)
+        # A process without a pipeline is told of an alarm as it is by now: one that was raised has been open, even if
+        # it is over already; the event that closed it follows.
+        if notice.kind == "raised":
+            self.group(row, notice.event_id, is_open=True)
+        elif row["state"] not in OPEN_STATES:
+            self.group(row, notice.event_id, is_open=False)
 
     def report(self, now_ms: int) -> NowReport:
         """Return the moment."""
@@ -171,14 +174,22 @@ class Now:
         self._lock = threading.Lock()
         self._loading = threading.Lock()
         self._running: Running | None = None
+        self.failures = 0
+        """How often the state was lost and read anew."""
         self._waiting: deque[AlarmNotice] | None = None
         """What comes while the records are read; None: nobody is reading, and nothing is kept."""
 
     def hear(self, notice: AlarmNotice) -> None:
-        """Take a notice, on the thread of the pipeline."""
+        """Take a notice, on the thread of the pipeline: returns at once, never raises."""
         with self._lock:
             if self._running is not None:
-                self._running.take(notice)
+                try:
+                    self._running.take(notice)
+                except Exception:
+                    # Whatever it is, the pipeline goes on; the next who asks begins anew.
+                    self.failures += 1
+                    self._running = None
+                    log.exception("state_of_the_moment_lost", event_id=notice.event_id)
             elif self._waiting is not None:
                 self._waiting.append(notice)
 

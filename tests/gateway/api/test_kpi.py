@@ -5,8 +5,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from alerting.rates import DAY_MS
+from gateway.kpi.compute import Kpis
 from gateway.kpi.definitions import DEFINITIONS, definitions_digest
-from gateway.kpi.months import month_of
+from gateway.kpi.desks import Desks
+from gateway.kpi.months import Freezer, Months, month_of, span_of
 from tests.gateway.api.world import T0, World, client_of
 
 FLOOD = 12
@@ -133,6 +135,21 @@ async def test_the_running_month_is_provisional(world: World, client: httpx.Asyn
     month = month_of(world.clock.now_ms)
     body = (await client.get(f"/api/v1/reports/monthly/{month}")).json()
     assert (body["month"], body["provisional"], body["intact"], body["hashes"]) == (month, True, True, {})
+    assert body["desks"][0]["kpis"][0]["figure"]["value"] == FLOOD
+
+
+@pytest.mark.usefixtures("flooded")
+async def test_a_frozen_month_is_told_as_it_was(world: World, client: httpx.AsyncClient) -> None:
+    month = month_of(world.clock.now_ms)
+    world.clock.now_ms = span_of(month)[1] + DAY_MS
+    kpis = Kpis(world.queries.engine, world.plant, Desks())
+    freezer = Freezer(Months(kpis), world.queries.engine, world.engine, world.clock)
+    assert freezer.due() == [month]
+    assert freezer.freeze(month)
+    world.raise_alarm("found later", received_ms=T0 + 1)
+    body = (await client.get(f"/api/v1/reports/monthly/{month}")).json()
+    assert (body["provisional"], body["intact"], set(body["hashes"])) == (False, True, {"site"})
+    assert (body["made_ms"], body["definitions"]) == (world.clock.now_ms, definitions_digest())
     assert body["desks"][0]["kpis"][0]["figure"]["value"] == FLOOD
 
 

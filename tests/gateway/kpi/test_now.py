@@ -254,6 +254,24 @@ def test_a_latched_alarm_keeps_its_group_open(records: Records) -> None:
     assert (group.alarm_id, group.size, group.open) == ("first", 2, 2)
 
 
+def test_an_alarm_that_is_over_when_it_is_told_was_first_nevertheless(records: Records) -> None:
+    records.heard.report(T0)
+    over = alarm_row("first", received_ms=T0, raised_ms=T0, state="cleared", cleared_ms=T0 + 50)
+    second = alarm_row("second", received_ms=T0 + 10, raised_ms=T0 + 10)
+    for number, kind, row in ((1, "raised", over), (2, "raised", second), (3, "cleared", over)):
+        records.heard.hear(AlarmNotice(number, kind, row))
+    (group,) = records.heard.report(T0 + 100).first_out
+    assert (group.alarm_id, group.size, group.open) == ("first", 2, 1)
+
+
+def test_a_notice_that_cannot_be_taken_ends_nothing_and_the_state_is_read_anew(records: Records) -> None:
+    records.heard.report(T0)
+    records.raise_("one", T0)
+    records.heard.hear(AlarmNotice(2, "raised", {"alarm_id": "half a row"}))
+    assert records.heard.failures == 1
+    assert records.heard.report(T0 + 1).desks[0].last_10_min == 1
+
+
 def test_a_clock_that_was_set_back_ends_no_flood(records: Records) -> None:
     records.heard.report(T0)
     for at in range(12):
