@@ -156,6 +156,8 @@ class GatewaySettings(_Settings):
     """A history server is sent no more than this; what is beyond waits in the log."""
     history_horizon_s: Annotated[float, Field(ge=0)] = 60.0
     """What a history server acknowledged within this time is sent again when it may have been started anew."""
+    desks: dict[str, str] = {}
+    """Hazard unit -> operator desk; all others, and what belongs to none, are at the desk ``site``."""
     canary_url: str = ""
     """Receiver outside that is told of every reading of a canary tag; empty: nobody."""
     accounts: bool = True

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from ipaddress import ip_address
 
 import structlog
+from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from config.clock import Clock
@@ -29,7 +30,7 @@ from gateway.api.feed import Source
 from gateway.api.guard import AccountGate, Gate, OpenGate
 from gateway.api.server import ApiServer
 from gateway.canary import Canary
-from gateway.commands import Inbox
+from gateway.commands import Asking, Inbox
 from gateway.errors import GatewayError
 from gateway.history.duckdb_store import HistoryStore
 from gateway.history.follower import Follower
@@ -38,6 +39,9 @@ from gateway.history.influx.reader import InfluxReader
 from gateway.history.influx.store import InfluxWriter
 from gateway.history.port import HistoryReader, HistoryWriter
 from gateway.ingest.mqtt import MqttTransport
+from gateway.kpi.compute import Kpis
+from gateway.kpi.desks import Desks
+from gateway.kpi.months import Freezer, Months
 from gateway.late_lane import LateLane
 from gateway.live import Board, Hub
 from gateway.lock import own
@@ -125,13 +129,7 @@ async def run_gateway(
         )
         writing = open_desk(settings.data_dir, settings.records)
         source = Source(plant, board, hub, queries, clock, version("hazgate"))
-        api = create_api(
-            source,
-            history.reader,
-            inbox,
-            _gate(settings, writing, reader, clock, on_password),
-            _desk(writing, reader, queries, clock),
-        )
+        api, kpis = _create(source, history.reader, inbox, _Parts(settings, writing, reader, on_password))
         loop = asyncio.get_running_loop()
 
         def give_up() -> None:
@@ -142,9 +140,13 @@ async def run_gateway(
         try:
             crew.start("pipeline", pipeline.run)
             crew.start("history", following.run, niceness=_BEHIND)
-            crew.start("late-lane", lane.run, niceness=_LAST)
+            for name, work in {
+                "late-lane": lane.run,
+                "months": Freezer(Months(kpis), reader, writing, clock).run,
+                "audit": lambda ended: keep_audit(writing, clock, DEFAULT_HANDLING.audit_keep_days, ended),
+            }.items():
+                crew.start(name, work, niceness=_LAST)
             crew.start("keeper", guard.run if guard else lambda ended: keep_short(reader, ended))
-            crew.start("audit", lambda ended: keep_audit(writing, clock, DEFAULT_HANDLING.audit_keep_days, ended))
             if settings.canary_url:
                 crew.start("canary", Canary(plant, board, settings.canary_url).run)
             on_ready("http://{}:{}".format(*listener.getsockname()[:2]))
@@ -203,13 +205,7 @@ async def run_api(
         desk = Desk(writing, clock)
         history = InfluxReader(reading, queries.tag_name)
         source = Source(plant, board, hub, queries, clock, version("hazgate"))
-        api = create_api(
-            source,
-            history,
-            desk,
-            _gate(settings, writing, reader, clock, on_password),
-            _desk(writing, reader, queries, clock),
-        )
+        api, _ = _create(source, history, desk, _Parts(settings, writing, reader, on_password))
         loop = asyncio.get_running_loop()
 
         def give_up() -> None:
@@ -229,6 +225,24 @@ async def run_api(
             reader.dispose()
     if crew.failed:
         raise GatewayError(f"the {crew.failed} thread failed; see the log above. Start it again: nothing is lost")
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the API is made of beside what it shows."""
+
+    settings: GatewaySettings
+    writing: Engine
+    """For short transactions beside the pipeline."""
+    reader: Engine
+    on_password: Callable[[str], None]
+
+
+def _create(source: Source, history: HistoryReader, inbox: Asking, parts: _Parts) -> tuple[FastAPI, Kpis]:
+    kpis = Kpis(parts.reader, source.plant, Desks(parts.settings.desks))
+    gate = _gate(parts.settings, parts.writing, parts.reader, source.clock, parts.on_password)
+    desk = _desk(parts.writing, parts.reader, source.queries, source.clock)
+    return create_api(source, history, inbox, gate, desk, kpis), kpis
 
 
 def _gate(

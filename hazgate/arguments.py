@@ -14,6 +14,7 @@ from config.plant.model import Plant
 from config.settings import BrokerAddress, HistoryAddress, RecordsAddress
 
 __all__ = [
+    "DeskOption",
     "HistoryOption",
     "HistoryToken",
     "KeepDays",
@@ -23,6 +24,7 @@ __all__ = [
     "RecordsOption",
     "RecordsPassword",
     "broker_address",
+    "desks_of",
     "history_address",
     "history_bounds",
     "http_address",
@@ -146,6 +148,25 @@ def history_bounds(keep_days: float | None, max_gb: float | None) -> dict[str, A
         "history_keep_days": keep_days,
         "history_max_bytes": None if max_gb is None else round(max_gb * 1e9),
     }
+
+
+DeskOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--desk", help="HAZARD_UNIT=DESK, may be given several times: figures of alarms are told for each desk."
+    ),
+]
+
+
+def desks_of(pairs: list[str] | None) -> dict[str, str]:
+    """Read ``unit=desk`` pairs; a wrong one ends with exit 2."""
+    found = {}
+    for pair in pairs or ():
+        unit, _, desk = pair.partition("=")
+        if not unit or not desk or unit in found:
+            wrong_use(f"--desk {pair!r}: expected HAZARD_UNIT=DESK, each hazard unit once")
+        found[unit] = desk
+    return found
 
 
 def http_address(text: str) -> tuple[str, int]:

@@ -19,6 +19,7 @@ from gateway.api import (
     handovers,
     incidents,
     inhibitions,
+    kpi,
     login,
     operations,
     page,
@@ -34,6 +35,10 @@ from gateway.api.parameters import refuse_unknown
 from gateway.api.problems import Problem, install_problems
 from gateway.commands import Asking
 from gateway.history.port import HistoryReader
+from gateway.kpi.compute import Kpis
+from gateway.kpi.lately import Lately
+from gateway.kpi.months import Months
+from gateway.kpi.now import Now
 
 __all__ = ["create_api", "openapi_document"]
 
@@ -44,9 +49,10 @@ _DESCRIPTION = (
 )
 
 
-def create_api(source: Source, history: HistoryReader, inbox: Asking, gate: Gate, desk: Desk) -> FastAPI:
+def create_api(source: Source, history: HistoryReader, inbox: Asking, gate: Gate, desk: Desk, kpis: Kpis) -> FastAPI:
     """Return the application. It starts and stops nothing but its own stream."""
     feed = Feed(source)
+    now = Now(kpis.engine, kpis.desks)
     context = Context(
         plant=source.plant,
         board=source.board,
@@ -58,13 +64,19 @@ def create_api(source: Source, history: HistoryReader, inbox: Asking, gate: Gate
         inbox=inbox,
         gate=gate,
         desk=desk,
+        kpis=kpis,
+        months=Months(kpis),
+        now=now,
+        lately=Lately(kpis),
     )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(feed.run(), name="stream feed")
+            end_listening = source.hub.listen(now.hear)
             yield
+            end_listening()
             feed.stop()
 
     app = _assemble(source.software_version, lifespan)
@@ -99,6 +111,7 @@ def _assemble(software_version: str, lifespan: Lifespan[FastAPI] | None) -> Fast
         incidents,
         handovers,
         inhibitions,
+        kpi,
         backtests,
         stream,
         page,

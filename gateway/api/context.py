@@ -12,6 +12,10 @@ from config.plant.model import Plant
 from gateway.api.feed import Feed
 from gateway.commands import Asking
 from gateway.history.port import HistoryReader
+from gateway.kpi.compute import Kpis
+from gateway.kpi.lately import Lately
+from gateway.kpi.months import Months
+from gateway.kpi.now import Now
 from gateway.live import Board
 from gateway.records.queries import Queries
 from gateway.shift.attachments import Attachments
@@ -47,6 +51,10 @@ class Context:
     inbox: Asking
     gate: Gate
     desk: Desk
+    kpis: Kpis
+    months: Months
+    now: Now
+    lately: Lately
     seen: dict[frozenset[str], Plant] = field(default_factory=dict)
     """The plant as those may see it who may see some hazard units only."""
 

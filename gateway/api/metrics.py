@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from gateway.api.context import Context
 from gateway.api.live_views import edge_said
 from gateway.errors import RecordsError
+from gateway.kpi.now import DeskNow
 from gateway.ledger import Count
 from gateway.records.queries import Row
 
@@ -31,6 +32,13 @@ _OF_EDGES = {
 }
 """Field of an edge's status -> what it says."""
 
+_OF_DESKS: tuple[tuple[str, str, Callable[[DeskNow], int]], ...] = (
+    ("alarm_flood", "1 while alarms flood: more than 10 in 10 min, until fewer than 5", lambda one: bool(one.flood)),
+    ("alarms_last_10_minutes", "Alarms annunciated in the last 10 min", lambda one: one.last_10_min),
+    ("chattering_alarms", "Alarms raised 3 times within 60 s, lately", lambda one: one.chattering_count),
+    ("standing_alarms", "Alarms active for more than 24 h", lambda one: one.standing_count),
+)
+
 
 class _GatewayCollector(Collector):
     """Makes every figure anew for each scrape, so there is no second set of counters that could disagree."""
@@ -42,6 +50,7 @@ class _GatewayCollector(Collector):
         yield from self._from_board()
         yield from self._from_feed()
         yield from self._from_records()
+        yield from self._from_now()
 
     def _from_board(self) -> Iterator[Metric]:
         health = self._context.feed.health()
@@ -114,6 +123,31 @@ class _GatewayCollector(Collector):
                 online.add_metric([edge], float(status["online"]))
         yield online
         yield from _of_edges({edge: status for edge, status in edges.statuses.items() if edge in known})
+
+    def _from_now(self) -> Iterator[Metric]:
+        """Tell what operators have before them; labels are desks, which the configuration names, and our own KPIs."""
+        now_ms = self._context.clock.wall_ms()
+        try:
+            now = self._context.now.report(now_ms)
+            lately = self._context.lately.report(now_ms)
+        except RecordsError as error:
+            _log.warning("metrics_records_unavailable", error=str(error))
+            return
+        for name, text, value in _OF_DESKS:
+            gauge = GaugeMetricFamily(f"hazgate_{name}", text, labels=["desk"])
+            for desk in now.desks:
+                gauge.add_metric([desk.desk], float(value(desk)))
+            yield gauge
+        yield GaugeMetricFamily("hazgate_first_out_groups", "Hazard units with open alarms", value=len(now.first_out))
+        text = "Times the state of the moment was lost and read anew from the records"
+        yield CounterMetricFamily("hazgate_kpi_now_failures", text, value=self._context.now.failures)
+        text = "Of the last 24 h, at most five minutes old; see docs/kpi.md. Absent where there is no value"
+        kpis = GaugeMetricFamily("hazgate_kpi", text, labels=["kpi", "version", "desk"])
+        for desk_lately in lately.desks:
+            for one in desk_lately.kpis:
+                if one.figure.value is not None:
+                    kpis.add_metric([one.id, str(one.version), desk_lately.desk], one.figure.value)
+        yield kpis
 
 
 def _of_edges(statuses: Mapping[str, Row]) -> Iterator[Metric]:

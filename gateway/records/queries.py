@@ -139,6 +139,11 @@ class Queries:
         self._tag_ids: dict[str, int] = {}
         self._tag_names: dict[int, str] = {}
 
+    @property
+    def engine(self) -> Engine:
+        """For those who read in ways of their own; it cannot write."""
+        return self._engine
+
     def tag_id(self, name: str) -> int | None:
         """Return the number of a tag, or None when it never had one. A number once given never changes."""
         if name not in self._tag_ids:

@@ -19,6 +19,7 @@ from hazgate.arguments import wrong_use
 from hazgate.bench.backtest import measure_backtest
 from hazgate.bench.core import Effort, checks, numba_version, run_core
 from hazgate.bench.detection import detect
+from hazgate.bench.kpi import measure_kpi
 from hazgate.bench.pipeline import CASES, BenchError, Stores, machine, run_case
 
 __all__ = ["app"]
@@ -118,6 +119,25 @@ def backtest(
     console = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="hazgate-bench-", dir=folder) as place:
         row = measure_backtest(Path(place), tags, 1 if quick else days, threads, SystemClock(), console.print)
+    if as_json:
+        typer.echo(json.dumps({"machine": machine(), "cases": [row]}, indent=2))
+    else:
+        for key, value in row.items():
+            console.print(f"{key:16} {value}")
+
+
+@app.command()
+def kpi(
+    alarms: Annotated[int, typer.Option(min=1, help="In the month.")] = 1_000_000,
+    days: Annotated[int, typer.Option(min=1, help="Length of the month.")] = 30,
+    seed: Annotated[int, typer.Option(help="Of the generator.")] = 1,
+    folder: Annotated[Path | None, typer.Option(help="Where the records are made (400 bytes an alarm).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """一个月报警指标的计算时间。 How long the KPIs of a month take."""
+    console = Console(stderr=True)
+    with tempfile.TemporaryDirectory(prefix="hazgate-bench-", dir=folder) as place:
+        row = measure_kpi(Path(place), alarms, days, seed, SystemClock(), console.print)
     if as_json:
         typer.echo(json.dumps({"machine": machine(), "cases": [row]}, indent=2))
     else:

@@ -21,6 +21,7 @@ from config.settings import GatewaySettings
 from gateway.app import run_api, run_gateway
 from gateway.errors import GatewayError
 from hazgate.arguments import (
+    DeskOption,
     HistoryOption,
     HistoryToken,
     KeepDays,
@@ -30,6 +31,7 @@ from hazgate.arguments import (
     RecordsOption,
     RecordsPassword,
     broker_address,
+    desks_of,
     history_address,
     history_bounds,
     http_address,
@@ -68,6 +70,7 @@ def run(
     records_password_file: RecordsPassword = None,
     history: HistoryOption = "",
     history_token_file: HistoryToken = None,
+    desk: DeskOption = None,
     canary_url: CanaryUrl = "",
     history_keep_days: KeepDays = None,
     history_max_gb: MaxGb = None,
@@ -77,7 +80,7 @@ def run(
     """运行网关：接收、判警、留存、告知。 Run the gateway: receive, evaluate, keep, tell."""
     if context.invoked_subcommand:
         return
-    settings = _settings(data, http, records, records_password_file, history, history_token_file)
+    settings = _settings(data, http, records, records_password_file, history, history_token_file, desk)
     bounds = history_bounds(history_keep_days, history_max_gb)
     taking = _taking(settings, broker, foreign_sites, canary_url).model_copy(
         update={**bounds, "accounts": not no_accounts}
@@ -96,6 +99,7 @@ def worker(
     records_password_file: RecordsPassword = None,
     history: HistoryOption = "",
     history_token_file: HistoryToken = None,
+    desk: DeskOption = None,
     canary_url: CanaryUrl = "",
     foreign_sites: ForeignSites = True,
     no_accounts: NoAccounts = False,
@@ -103,7 +107,7 @@ def worker(
     """接收、判警、留存，供独立接口进程使用。 The pipeline, for APIs of their own; its HTTP is for its own health."""
     if not records or not history:
         wrong_use("gateway worker needs --records postgresql://... and --history influx://...")
-    settings = _settings(data, http, records, records_password_file, history, history_token_file)
+    settings = _settings(data, http, records, records_password_file, history, history_token_file, desk)
     taking = _taking(settings, broker, foreign_sites, canary_url).model_copy(update={"accounts": not no_accounts})
     _run(run_gateway, taking, plant)
 
@@ -117,17 +121,24 @@ def api(
     records_password_file: RecordsPassword = None,
     history: HistoryOption = "",
     history_token_file: HistoryToken = None,
+    desk: DeskOption = None,
     no_accounts: NoAccounts = False,
 ) -> None:
     """独立接口与页面进程，仅通过数据库查看。 API and live page alone: they see the worker only through the stores."""
     if not records or not history:
         wrong_use("gateway api needs --records postgresql://... and --history influx://..., as its worker")
-    settings = _settings(Path(), http, records, records_password_file, history, history_token_file)
+    settings = _settings(Path(), http, records, records_password_file, history, history_token_file, desk)
     _run(run_api, settings.model_copy(update={"accounts": not no_accounts}), plant)
 
 
 def _settings(
-    data: Path | None, http: str, records: str, password_file: Path | None, history: str, token_file: Path | None
+    data: Path | None,
+    http: str,
+    records: str,
+    password_file: Path | None,
+    history: str,
+    token_file: Path | None,
+    desk: list[str] | None,
 ) -> GatewaySettings:
     if data is None:
         wrong_use("gateway: --data DIR is needed")
@@ -138,6 +149,7 @@ def _settings(
         http_port=port,
         records=records_address(records, password_file),
         history=history_address(history, token_file),
+        desks=desks_of(desk),
     )
 
 
@@ -154,6 +166,8 @@ def _run(what: _Run, settings: GatewaySettings, plant: str) -> None:
     """
     log_for_operators()
     described = read_plant(plant)
+    for unit in settings.desks.keys() - described.hazard_units.keys():
+        wrong_use(f"--desk {unit}: the plant has no such hazard unit; it has {', '.join(described.hazard_units)}")
     again = False
 
     async def main() -> None:

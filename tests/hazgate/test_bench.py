@@ -55,3 +55,12 @@ def test_alarming_tags_are_dealt_to_all_edges_and_to_all_their_places() -> None:
     places = sorted(tag for one in tags for tag in one)
     assert places[0] < 10, "not all late in the round"
     assert places[-1] >= 40, "not all early in the round"
+
+
+def test_the_kpis_of_a_month_are_measured_on_as_many_alarms_as_asked_for() -> None:
+    result = CliRunner().invoke(bench.app, ["kpi", "--alarms", "3000", "--days", "3", "--json"])
+    assert result.exit_code == 0, result.output
+    (row,) = json.loads(result.stdout)["cases"]
+    assert (row["alarms"], row["annunciated"], len(row["seconds"])) == (3_000, 3_000, 3)
+    assert row["floods"] > 0
+    assert row["chattering"] > 0

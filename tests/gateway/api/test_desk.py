@@ -140,7 +140,9 @@ async def test_a_link_that_was_ended_or_made_up_leads_nowhere(world: World, clie
     made = await done(client, "alarms/one/links", by="li")
     token = made["path"].removeprefix("/incident/")
     other = token[:-1] + ("0" if token[-1] != "0" else "1")
-    answers = [(await client.get(f"/api/v1/incidents/{one}")).text.replace(one, "X") for one in (other, "qqq.yyy", "qqq")]
+    answers = [
+        (await client.get(f"/api/v1/incidents/{one}")).text.replace(one, "X") for one in (other, "qqq.yyy", "qqq")
+    ]
     assert len(set(answers)) == 1, "nothing is to be learnt from a wrong one"
     assert (await client.delete(f"/api/v1/alarms/one/links/{made['link_id']}")).status_code == 204
     assert (await client.get(f"/api/v1/incidents/{token}")).status_code == 404

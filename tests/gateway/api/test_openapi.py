@@ -68,7 +68,7 @@ async def test_what_is_answered_is_what_is_declared(world: World, client: httpx.
     world.show(**{"T-1.LEVEL": 9.5})
     world.put("ledger", {"edge": "edge-a", "frames_kept": 1})
     document = (await client.get("/api/v1/openapi.json")).json()
-    filled = {"{tag}": "T-1.LEVEL", "{alarm_id}": "one", "{edge}": "edge-a"}
+    filled = {"{tag}": "T-1.LEVEL", "{alarm_id}": "one", "{edge}": "edge-a", "{month}": "2027-01"}
     asked = 0
     for path, operations in document["paths"].items():
         if "get" not in operations:

@@ -25,6 +25,8 @@ from gateway.api.guard import Gate, OpenGate
 from gateway.api.server import ApiServer
 from gateway.commands import Inbox
 from gateway.history.port import HistoryRows, MinMaxRows, Stretch
+from gateway.kpi.compute import Kpis
+from gateway.kpi.desks import Desks
 from gateway.live import AlarmNotice, Board, Health, Hub, Values
 from gateway.records import schema
 from gateway.records.database import open_desk, open_reader
@@ -118,6 +120,7 @@ class World:
     clock: SetClock = field(default_factory=SetClock)
     history: ListHistory = field(default_factory=ListHistory)
     inbox: Inbox = field(default_factory=Inbox)
+    kpis: Kpis | None = None
     gate: Gate = field(default_factory=OpenGate)
     events: int = 0
     registered: bool = False
@@ -130,7 +133,8 @@ class World:
             Links(self.desk, self.engine, self.clock),
             Attachments(self.desk, self.engine, self.clock),
         )
-        app = create_api(source, self.history, self.inbox, self.gate, handed)
+        kpis = self.kpis or Kpis(self.queries.engine, self.plant, Desks())
+        app = create_api(source, self.history, self.inbox, self.gate, handed, kpis)
         if not DOCUMENT:
             DOCUMENT.update(app.openapi())
         app.openapi_schema = DOCUMENT
