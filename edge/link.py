@@ -25,7 +25,9 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
+from config.errors import CertificateError
 from config.settings import BrokerAddress
+from config.tls import client_context, explained
 from edge.errors import LinkError
 from edge.retry import until
 
@@ -41,6 +43,12 @@ LEAVE_WITHIN_S = 0.3
 TOPICS_PER_SUBSCRIBE = 100
 REFUSED = 128
 """SUBACK return codes from here on are refusals."""
+_NOT_LET_IN = (4, 5, 134, 135)
+"""Bad user name or password, not authorised: CONNACK of MQTT 3.1.1, and as paho tells it in the words of MQTT 5."""
+_LET_IN = (
+    "; 核对账号与密码 / see to user and password: mqtts://EDGE@HOST with --broker-password-file FILE, "
+    "made by `hazgate broker credentials`"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,11 +239,16 @@ async def connected(
     Raises:
         LinkError: It cannot be reached, refuses, does not answer, or we were stopped meanwhile. Alone or in a group.
     """
+    try:
+        context = client_context(address)
+    except CertificateError as error:
+        raise LinkError(f"connect to {address.shown}: {error}") from error
     client = aiomqtt.Client(
         address.host,
         address.port,
         username=address.username,
-        password=address.password,
+        password=address.secret(),
+        tls_context=context,
         identifier=client_id,
         clean_session=clean,
         keepalive=address.keepalive_s,
@@ -246,7 +259,7 @@ async def connected(
     )
     link = Link(client)
     try:
-        await until(stop, link.open(f"connect to {address.host}:{address.port}"))
+        await until(stop, link.open(f"connect to {address.shown}"))
     except BaseException:
         link.give_up()
         raise
@@ -281,4 +294,11 @@ def _translated(doing: str) -> Iterator[None]:
     try:
         yield
     except aiomqtt.MqttError as error:
-        raise LinkError(f"{doing}: {error}") from error
+        raise LinkError(f"{doing}: {explained(error)}{_mend(error)}") from error
+
+
+def _mend(error: aiomqtt.MqttError) -> str:
+    """Return what to do when the broker does not let us in."""
+    code = error.rc if isinstance(error, aiomqtt.MqttCodeError) else None
+    value = code.value if isinstance(code, ReasonCode) else code
+    return _LET_IN if value in _NOT_LET_IN else ""

@@ -93,7 +93,7 @@ async def run_gateway(
         transport = MqttTransport(
             settings.broker,
             f"hazgate-{plant.site.id}-gateway",
-            subscriptions("+" if settings.foreign_sites else plant.site.id),
+            subscriptions("+" if settings.hears_foreign_sites else plant.site.id),
             clock,
         )
         inbox = Inbox(transport.wake)

@@ -13,8 +13,11 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from config.contract.frame import MAX_FRAME_BYTES
+from config.contract.topics import doctor_topic
+from config.errors import CertificateError
 from config.plant.model import Text
 from config.settings import BrokerAddress
+from config.tls import client_context, explained
 from hazgate.doctor import Finding, Verdict
 
 __all__ = ["look_at_broker"]
@@ -22,7 +25,6 @@ __all__ = ["look_at_broker"]
 _MESSAGES = 1_500
 """Mosquitto as shipped keeps 1 000 for an absent client and drops the rest without a word."""
 _WITHIN_S = 10.0
-_TOPIC = "hazgate-doctor"
 _MAX_UNDER_WAY = 65_535
 _FEW_UNDER_WAY = 100
 _UNSUPPORTED = "Unsupported protocol version"
@@ -94,7 +96,7 @@ def _judge(limits: _Limits) -> Iterator[Finding]:
 
 def _let_wait(address: BrokerAddress, name: str) -> int:
     """Return how many of `_MESSAGES` a client receives that was away while they were sent."""
-    topic = f"{_TOPIC}/{name}"
+    topic = doctor_topic(name)
     try:
         with _Visit(address, name) as first:
             first.subscribe(topic)
@@ -134,7 +136,7 @@ class _Visit:
         self.properties: Any = None
         """Of the broker's answer; MQTT 5 only."""
         self._client.max_inflight_messages_set(1000)
-        self._client.username_pw_set(address.username, address.password)
+        self._client.username_pw_set(address.username, address.secret())
         self._answered = threading.Event()
         self._refused = ""
         self._count = 0
@@ -145,9 +147,12 @@ class _Visit:
         self._client.on_publish = self._counted
         self._client.on_message = self._counted
         try:
+            context = client_context(address)
+            if context is not None:
+                self._client.tls_set_context(context)
             self._client.connect(address.host, address.port)
-        except OSError as error:
-            raise _NoAnswerError(str(error)) from error
+        except (OSError, CertificateError) as error:
+            raise _NoAnswerError(explained(error)) from error
         self._client.loop_start()
         self._wait("connect")
         if self._refused:

@@ -19,7 +19,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from config.clock import SystemClock
 from gateway import broker as module
 from gateway import nats
-from gateway.broker import EmbeddedBroker, answers_mqtt, free_port
+from gateway.broker import EmbeddedBroker, free_port
+from gateway.probe import answers_mqtt
 from gateway.errors import BrokerError
 from tests.support.paho import ended
 from tests.support.waiting import eventually, eventually_async
