@@ -10,7 +10,7 @@ from config.settings import BrokerGuard
 
 __all__ = ["MOSQUITTO_ACL", "MOSQUITTO_PASSWORDS", "mosquitto_conf"]
 
-MOSQUITTO_PASSWORDS = "mosquitto.passwd"  # noqa: S105 - the name of a file
+MOSQUITTO_PASSWORDS = "mosquitto.passwd"
 MOSQUITTO_ACL = "mosquitto.acl"
 
 

@@ -14,22 +14,33 @@ __all__ = ["client_context", "explained", "server_context"]
 _VERIFY = {
     9: Text("对方证书尚未生效：核对时钟", "its certificate is not valid yet: see to the clocks"),
     10: Text("对方证书已过期：更换证书", "its certificate has expired: renew it"),
-    18: Text("对方证书自签，未被信任：用 ?ca= 指定签发者", "its certificate vouches for itself: name its issuer with ?ca=FILE"),
+    18: Text(
+        "对方证书自签，未被信任：用 ?ca= 指定签发者",
+        "its certificate vouches for itself: name its issuer with ?ca=FILE",
+    ),
     19: Text("签发者未被信任：用 ?ca= 指定签发者", "its issuer is not trusted: name the right one with ?ca=FILE"),
     20: Text("签发者未被信任：用 ?ca= 指定签发者", "its issuer is not trusted: name the right one with ?ca=FILE"),
-    62: Text("证书不属于该主机名", "its certificate is for another host name: use the name in it, or have it made anew"),
+    62: Text(
+        "证书不属于该主机名", "its certificate is for another host name: use the name in it, or have it made anew"
+    ),
     64: Text("证书不属于该地址", "its certificate is for another address: use the name in it, or have it made anew"),
 }
 """OpenSSL's reason to refuse a certificate (X509_V_ERR_..) -> what to do."""
 
 _ALERTS = {
-    "CERTIFICATE_REQUIRED": Text("对方要求客户端证书：?cert= 与 &key=", "it wants a certificate of ours: ?cert=FILE&key=FILE"),
+    "CERTIFICATE_REQUIRED": Text(
+        "对方要求客户端证书：?cert= 与 &key=", "it wants a certificate of ours: ?cert=FILE&key=FILE"
+    ),
     "CERTIFICATE_EXPIRED": Text("我方证书已过期：更换", "our certificate has expired: renew it"),
     "CERTIFICATE_REVOKED": Text("我方证书已吊销", "our certificate has been revoked"),
     "UNKNOWN_CA": Text("对方不信任我方证书的签发者", "it does not trust the issuer of our certificate"),
     "BAD_CERTIFICATE": Text("对方不接受我方证书", "it does not accept our certificate: expired, or of another issuer?"),
-    "HANDSHAKE_FAILURE": Text("握手被拒绝：对方要求客户端证书？", "it refuses the handshake: does it want ?cert=FILE&key=FILE?"),
-    "WRONG_VERSION_NUMBER": Text("对方不是 TLS 端口", "no TLS is spoken there: mqtt:// instead of mqtts://, or another port?"),
+    "HANDSHAKE_FAILURE": Text(
+        "握手被拒绝：对方要求客户端证书？", "it refuses the handshake: does it want ?cert=FILE&key=FILE?"
+    ),
+    "WRONG_VERSION_NUMBER": Text(
+        "对方不是 TLS 端口", "no TLS is spoken there: mqtt:// instead of mqtts://, or another port?"
+    ),
     "PROTOCOL_VERSION": Text("对方只支持过旧的 TLS", "it speaks only TLS before 1.2"),
 }
 """Part of OpenSSL's name of an alert -> what to do."""

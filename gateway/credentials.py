@@ -21,7 +21,7 @@ from config.access import Account
 from config.mosquitto import MOSQUITTO_ACL, MOSQUITTO_PASSWORDS
 from gateway.errors import CredentialsError
 
-__all__ = ["NATS_USERS", "Hashes", "new_password", "read_book", "write_book", "write_private"]
+__all__ = ["NATS_USERS", "Hashes", "new_password", "password_file", "read_book", "write_book", "write_private"]
 
 BOOK = "accounts.json"
 NATS_USERS = "nats.users"
@@ -56,6 +56,11 @@ class Hashes:
 def new_password() -> str:
     """Return a password nobody can guess."""
     return secrets.token_urlsafe(_PASSWORD_BYTES)
+
+
+def password_file(folder: Path, name: str) -> Path:
+    """Return the file that holds one client's password, to be carried to that client."""
+    return folder / "passwords" / name
 
 
 def read_book(folder: Path) -> dict[str, Hashes]:
@@ -131,7 +136,7 @@ def write_private(path: Path, text: str) -> None:
     """Replace a file whole; a new one is for its owner only, an old one keeps owner and mode."""
     beside = path.with_name(f".{path.name}.new")
     beside.unlink(missing_ok=True)
-    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE), "w", encoding="utf-8") as file:
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE), "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

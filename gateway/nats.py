@@ -127,11 +127,21 @@ def _authorization(guard: BrokerGuard, insiders: Insiders) -> str:
     ours = [
         _insider(PROBE, insiders.probe, "MQTT", nothing, nothing),
         _insider(
-            _STEWARD, insiders.steward, "STANDARD", {"allow": [f"$JS.API.STREAM.*.{_QUEUE_STREAM}"]}, {"allow": [_INBOX]}
+            _STEWARD,
+            insiders.steward,
+            "STANDARD",
+            {"allow": [f"$JS.API.STREAM.*.{_QUEUE_STREAM}"]},
+            {"allow": [_INBOX]},
         ),
     ]
     users = (guard.accounts / NATS_USERS).read_text(encoding="utf-8").splitlines()
+    if guard.client_ca:  # the certificate stands for the password, and a client sends none
+        ours[0], *users = [_without_password(line) for line in (ours[0], *users)]
     return "\n".join(["authorization {", "  timeout: 5", "  users: [", *ours, *users, "  ]", "}"]) + "\n"
+
+
+def _without_password(line: str) -> str:
+    return json.dumps({name: value for name, value in json.loads(line).items() if name != "password"})
 
 
 def _insider(name: str, password: str, kind: str, publish: object, subscribe: object) -> str:

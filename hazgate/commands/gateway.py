@@ -17,12 +17,15 @@ from config.clock import Clock, SystemClock
 from config.errors import PlantError
 from config.plant.load import load_plant
 from config.plant.model import Plant
-from config.settings import GatewaySettings
-from gateway.app import run_api, run_gateway
+from config.settings import BrokerAddress, GatewaySettings
+from gateway.app import https_context, run_api, run_gateway
 from gateway.errors import GatewayError
 from hazgate.arguments import (
+    BrokerPassword,
     HistoryOption,
     HistoryToken,
+    HttpCertificate,
+    HttpKey,
     KeepDays,
     MaxGb,
     PlantFile,
@@ -47,10 +50,15 @@ app = typer.Typer(help="运行网关 · Run a gateway on a broker that is alread
 
 _Run = Callable[[GatewaySettings, Plant, Clock, asyncio.Event, Callable[[str], None]], Coroutine[Any, Any, None]]
 Data = Annotated[Path | None, typer.Option(help="Data directory: records, history, reserve, log.")]
-Broker = Annotated[str, typer.Option(help="mqtt://host:port, with user:password@ if needed")]
+Broker = Annotated[
+    str, typer.Option(help="mqtt://[user@]host:port, or mqtts://..[?ca=FILE][&cert=FILE&key=FILE] for TLS.")
+]
 Http = Annotated[str, typer.Option(help="Address of API and live page; port 0 takes a free one.")]
 CanaryUrl = Annotated[str, typer.Option(help="Receiver outside that is told of every reading of a canary tag.")]
-ForeignSites = Annotated[bool, typer.Option(help="Count what other sites publish on this broker as dead letters.")]
+ForeignSites = Annotated[
+    bool | None,
+    typer.Option(help="Count what other sites publish on this broker as dead letters; default: unless we have a user."),
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -60,7 +68,10 @@ def run(
     data: Data = None,
     plant: PlantFile = "demo",
     broker: Broker = "mqtt://127.0.0.1:1883",
+    broker_password_file: BrokerPassword = None,
     http: Http = "127.0.0.1:8080",
+    tls_cert: HttpCertificate = None,
+    tls_key: HttpKey = None,
     records: RecordsOption = "",
     records_password_file: RecordsPassword = None,
     history: HistoryOption = "",
@@ -68,14 +79,15 @@ def run(
     canary_url: CanaryUrl = "",
     history_keep_days: KeepDays = None,
     history_max_gb: MaxGb = None,
-    foreign_sites: ForeignSites = True,
+    foreign_sites: ForeignSites = None,
 ) -> None:
     """运行网关：接收、判警、留存、告知。 Run the gateway: receive, evaluate, keep, tell."""
     if context.invoked_subcommand:
         return
-    settings = _settings(data, http, records, records_password_file, history, history_token_file)
+    settings = _settings(data, http, (tls_cert, tls_key), records, records_password_file, history, history_token_file)
+    address = broker_address(broker, broker_password_file)
     bounds = history_bounds(history_keep_days, history_max_gb)
-    taking = _taking(settings, broker, foreign_sites, canary_url).model_copy(update=bounds)
+    taking = _taking(settings, address, foreign_sites, canary_url).model_copy(update=bounds)
     _run(run_gateway, taking, plant)
 
 
@@ -85,19 +97,23 @@ def worker(
     data: Data = None,
     plant: PlantFile = "demo",
     broker: Broker = "mqtt://127.0.0.1:1883",
+    broker_password_file: BrokerPassword = None,
     http: Http = "127.0.0.1:8081",
+    tls_cert: HttpCertificate = None,
+    tls_key: HttpKey = None,
     records: RecordsOption = "",
     records_password_file: RecordsPassword = None,
     history: HistoryOption = "",
     history_token_file: HistoryToken = None,
     canary_url: CanaryUrl = "",
-    foreign_sites: ForeignSites = True,
+    foreign_sites: ForeignSites = None,
 ) -> None:
     """接收、判警、留存，供独立接口进程使用。 The pipeline, for APIs of their own; its HTTP is for its own health."""
     if not records or not history:
         wrong_use("gateway worker needs --records postgresql://... and --history influx://...")
-    settings = _settings(data, http, records, records_password_file, history, history_token_file)
-    _run(run_gateway, _taking(settings, broker, foreign_sites, canary_url), plant)
+    settings = _settings(data, http, (tls_cert, tls_key), records, records_password_file, history, history_token_file)
+    address = broker_address(broker, broker_password_file)
+    _run(run_gateway, _taking(settings, address, foreign_sites, canary_url), plant)
 
 
 @app.command()
@@ -105,6 +121,8 @@ def api(
     *,
     plant: PlantFile = "demo",
     http: Http = "127.0.0.1:8080",
+    tls_cert: HttpCertificate = None,
+    tls_key: HttpKey = None,
     records: RecordsOption = "",
     records_password_file: RecordsPassword = None,
     history: HistoryOption = "",
@@ -113,11 +131,18 @@ def api(
     """独立接口与页面进程，仅通过数据库查看。 API and live page alone: they see the worker only through the stores."""
     if not records or not history:
         wrong_use("gateway api needs --records postgresql://... and --history influx://..., as its worker")
-    _run(run_api, _settings(Path(), http, records, records_password_file, history, history_token_file), plant)
+    settings = _settings(Path(), http, (tls_cert, tls_key), records, records_password_file, history, history_token_file)
+    _run(run_api, settings, plant)
 
 
 def _settings(
-    data: Path | None, http: str, records: str, password_file: Path | None, history: str, token_file: Path | None
+    data: Path | None,
+    http: str,
+    tls: tuple[Path | None, Path | None],
+    records: str,
+    password_file: Path | None,
+    history: str,
+    token_file: Path | None,
 ) -> GatewaySettings:
     if data is None:
         wrong_use("gateway: --data DIR is needed")
@@ -126,13 +151,17 @@ def _settings(
         data_dir=data,
         http_host=host,
         http_port=port,
+        http_certificate=tls[0],
+        http_key=tls[1],
         records=records_address(records, password_file),
         history=history_address(history, token_file),
     )
 
 
-def _taking(settings: GatewaySettings, broker: str, foreign_sites: bool, canary_url: str) -> GatewaySettings:
-    more = {"broker": broker_address(broker), "foreign_sites": foreign_sites, "canary_url": canary_url}
+def _taking(
+    settings: GatewaySettings, broker: BrokerAddress, foreign_sites: bool | None, canary_url: str
+) -> GatewaySettings:
+    more = {"broker": broker, "foreign_sites": foreign_sites, "canary_url": canary_url}
     return settings.model_copy(update=more)
 
 
@@ -152,7 +181,7 @@ def _run(what: _Run, settings: GatewaySettings, plant: str) -> None:
 
         def reload() -> None:
             nonlocal again
-            again = _is_right(plant)
+            again = _is_right(plant) and _are_right(settings)
             if again:
                 stop.set()
 
@@ -171,6 +200,16 @@ def _run(what: _Run, settings: GatewaySettings, plant: str) -> None:
     if again:
         sys.stdout.flush()
         os.execv(sys.executable, [sys.executable, "-m", "hazgate", *sys.argv[1:]])  # noqa: S606 - ourselves
+
+
+def _are_right(settings: GatewaySettings) -> bool:
+    """Say whether the certificate of HTTPS can be used; why not is logged."""
+    try:
+        https_context(settings)
+    except GatewayError as error:
+        log.error("certificate_refused", reason=str(error))
+        return False
+    return True
 
 
 def _is_right(plant: str) -> bool:

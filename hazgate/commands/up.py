@@ -11,13 +11,15 @@ import typer
 
 from config.clock import Clock, SystemClock
 from config.plant.model import EdgeKind, Plant
-from config.settings import BrokerAddress, GatewaySettings
+from config.settings import GatewaySettings
 from gateway.app import run_gateway
 from gateway.broker import EmbeddedBroker
 from gateway.errors import GatewayError
 from hazgate.arguments import (
     HistoryOption,
     HistoryToken,
+    HttpCertificate,
+    HttpKey,
     KeepDays,
     MaxGb,
     PlantFile,
@@ -30,6 +32,14 @@ from hazgate.arguments import (
     records_address,
 )
 from hazgate.groups import sentences
+from hazgate.guarding import (
+    BrokerAnonymous,
+    BrokerCertificates,
+    BrokerClientCertificates,
+    BrokerCredentials,
+    beside,
+    guard_of,
+)
 from hazgate.logs import log_for_operators
 
 __all__ = ["run"]
@@ -52,18 +62,27 @@ def run(
     history_keep_days: KeepDays = None,
     history_max_gb: MaxGb = None,
     mqtt_host: Annotated[str, typer.Option(help="Address of the MQTT listener; 0.0.0.0 lets edges in.")] = "127.0.0.1",
+    mqtt_anonymous: BrokerAnonymous = False,
+    broker_credentials: BrokerCredentials = None,
+    broker_certificates: BrokerCertificates = None,
+    client_certificates: BrokerClientCertificates = False,
+    tls_cert: HttpCertificate = None,
+    tls_key: HttpKey = None,
 ) -> None:
     """一条命令运行：内置消息代理与网关。 Run the embedded broker and a gateway until Ctrl-C or SIGTERM."""
     log_for_operators()
     host, http_port = http_address(http)
     described = read_plant(plant)
     clock = SystemClock()
-    broker = EmbeddedBroker(data / "broker", clock=clock, host=mqtt_host, port=port)
+    guard = guard_of(mqtt_host, broker_credentials, broker_certificates, client_certificates, anonymous=mqtt_anonymous)
+    broker = EmbeddedBroker(data / "broker", clock=clock, host=mqtt_host, port=port, guard=guard)
     settings = GatewaySettings(
         data_dir=data / "gateway",
-        broker=BrokerAddress.parse(broker.address),
+        broker=beside(broker, guard),
         http_host=host,
         http_port=http_port,
+        http_certificate=tls_cert,
+        http_key=tls_key,
         records=records_address(records, records_password_file),
         history=history_address(history, history_token_file),
         **history_bounds(history_keep_days, history_max_gb),
@@ -95,9 +114,7 @@ def _welcome(address: str, broker: EmbeddedBroker, plant: Plant) -> None:
     agents = [edge.id for edge in plant.edges.values() if edge.kind is EdgeKind.AGENT]
     typer.echo(f"实时页面 live page  {address}/")
     typer.echo(f"接口     API        {address}/api/v1")
-    typer.echo(f"消息代理 MQTT       mqtt://{broker.address}")
+    typer.echo(f"消息代理 MQTT       {broker.url}")
     for edge in agents:
-        typer.echo(
-            f"边缘     edge       hazgate edge --edge {edge} --data DIR --plant FILE --broker mqtt://{broker.address}"
-        )
+        typer.echo(f"边缘     edge       hazgate edge --edge {edge} --data DIR --plant FILE --broker {broker.url}")
     typer.echo("Ctrl-C 结束 ends")

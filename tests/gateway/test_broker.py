@@ -20,8 +20,8 @@ from config.clock import SystemClock
 from gateway import broker as module
 from gateway import nats
 from gateway.broker import EmbeddedBroker, free_port
-from gateway.probe import answers_mqtt
 from gateway.errors import BrokerError
+from gateway.probe import answers_mqtt
 from tests.support.paho import ended
 from tests.support.waiting import eventually, eventually_async
 

@@ -63,13 +63,16 @@ def test_direct_sensors_say_their_points_only(door: Guarded) -> None:
 def test_an_edge_hears_its_receipts_and_its_sensors_only(door: Guarded) -> None:
     own = [edge_topic("mini", "edge-a", Kind.KEPT), "plant/mini/T-1.LEVEL"]
     others = [edge_topic("mini", "edge-c", Kind.KEPT), alarm_topic("mini", "1")]
-    with Visitor(door.address("edge-a"), *own, *others) as edge:
-        with Visitor(door.address("gateway")) as gateway, Visitor(door.address("edge-a-sensors")) as sensors:
-            gateway.publish(others[0])
-            gateway.publish(others[1])
-            gateway.publish(own[0])
-            sensors.publish(own[1])
-            eventually(lambda: len(edge.heard) >= len(own))
+    with (
+        Visitor(door.address("edge-a"), *own, *others) as edge,
+        Visitor(door.address("gateway")) as gateway,
+        Visitor(door.address("edge-a-sensors")) as sensors,
+    ):
+        gateway.publish(others[0])
+        gateway.publish(others[1])
+        gateway.publish(own[0])
+        sensors.publish(own[1])
+        eventually(lambda: len(edge.heard) >= len(own))
     assert [topic for topic, _ in edge.heard] == own
 
 
@@ -154,7 +157,9 @@ def test_mosquitto_passwd_takes_our_password_file(tmp_path: Path) -> None:
 def test_a_client_the_plant_no_longer_has_is_let_in_nowhere(tmp_path: Path) -> None:
     write_book(tmp_path, {"gone": Hashes.of("x")}, accounts(mini_plant()))
     assert "gone" in read_book(tmp_path)
-    assert all("gone" not in (tmp_path / name).read_text() for name in ("mosquitto.passwd", "mosquitto.acl", "nats.users"))
+    assert all(
+        "gone" not in (tmp_path / name).read_text() for name in ("mosquitto.passwd", "mosquitto.acl", "nats.users")
+    )
 
 
 def test_a_damaged_book_is_named(tmp_path: Path) -> None:
@@ -173,5 +178,3 @@ def test_no_two_topics_share_a_subject_and_levels_stay(levels: list[str]) -> Non
     subject = nats_subject("/".join(levels))
     back = subject.replace("//", "\0").split(".")
     assert ["" if level == "/" else level.replace("\0", ".") for level in back] == levels
-
-

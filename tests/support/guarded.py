@@ -114,6 +114,10 @@ class Visitor:
         self._client.on_message = self._on_message
         self._client.on_disconnect = self._on_disconnect
 
+    def send(self, topic: str, payload: bytes) -> None:
+        """Publish and do not wait."""
+        self._client.publish(topic, payload, 1)
+
     def publish(self, topic: str, payload: bytes = b"x", *, retain: bool = False) -> None:
         """Publish and return when the broker has answered in whatever way."""
         said = self._client.publish(topic, payload, 1, retain)
