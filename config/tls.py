@@ -46,6 +46,19 @@ _ALERTS = {
 """Part of OpenSSL's name of an alert -> what to do."""
 
 
+class _TidySocket(ssl.SSLSocket):
+    """Closes itself when the handshake fails, which paho leaves to whoever collects the garbage."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - as in the base class
+        try:
+            super().do_handshake(block)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except OSError:
+            self.close()
+            raise
+
+
 def client_context(address: BrokerAddress) -> ssl.SSLContext | None:
     """Return what a connection to this broker needs; None when it is plain.
 
@@ -60,6 +73,7 @@ def client_context(address: BrokerAddress) -> ssl.SSLContext | None:
         context = ssl.create_default_context(cafile=address.ca)
     except OSError as error:
         raise CertificateError(f"{address.ca}: no certificates (PEM) to trust in it: {_why(error)}") from error
+    context.sslsocket_class = _TidySocket
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if address.cert is not None:
         _show(context, address.cert, address.key)
@@ -78,20 +92,25 @@ def server_context(certificate: Path, key: Path | None) -> ssl.SSLContext:
     return context
 
 
-def explained(error: BaseException | None) -> str:
-    """Return the error in words that name the mend when it, or what caused it, is about TLS; else as it is."""
-    cause = error
+def explained(error: BaseException | str, said: str = "") -> str:
+    """Return the error in words that name the mend when it, or what caused it, is about TLS; else as it is.
+
+    Args:
+        error: What went wrong.
+        said: What a library wrote down about it, where its error does not tell.
+    """
+    cause = error if isinstance(error, BaseException) else None
     while cause is not None and not isinstance(cause, ssl.SSLError):
         cause = cause.__cause__ or cause.__context__
-    mend = None if cause is None else _mend(cause)
-    return f"{error}" if mend is None else f"{mend.en} / {mend.zh} ({cause})"
-
-
-def _mend(error: ssl.SSLError) -> Text | None:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return _VERIFY.get(error.verify_code)
-    said = f"{error.reason} {error}".upper()
-    return next((text for name, text in _ALERTS.items() if name in said), None)
+    if isinstance(cause, ssl.SSLCertVerificationError) and cause.verify_code in _VERIFY:
+        mend = _VERIFY[cause.verify_code]
+    else:
+        told = f"{cause or ''} {said}".upper()
+        found = next((text for name, text in _ALERTS.items() if name in told), None)
+        if found is None:
+            return f"{error}"
+        mend = found
+    return f"{mend.zh} / {mend.en} ({cause or said})"
 
 
 def _show(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:

@@ -18,10 +18,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiomqtt
-from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.client import MQTT_LOG_ERR, Client, MQTTMessage
 from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -87,6 +87,10 @@ class Link:
         self._arrived = asyncio.Event()
         self._lost: asyncio.Future[None] | None = None
         self._closed = False
+        self._said = ""
+        self._paho.on_log = self._on_log
+        self._forward = self._paho.on_disconnect
+        self._paho.on_disconnect = self._on_disconnect
         self._paho.manual_ack_set(on=True)
         self._paho.on_message = self._on_message
         self._paho.connect_timeout = CONNECT_WITHIN_S
@@ -184,8 +188,13 @@ class Link:
         Raises:
             LinkError: Saying what was tried (``doing``) and why it failed.
         """
-        with _translated(doing):
-            await _answered(self._client.__aenter__())
+        try:
+            with _translated(doing):
+                await _answered(self._client.__aenter__())
+        except LinkError as error:
+            if not self._said:
+                raise
+            raise LinkError(f"{doing}: {explained(str(error), self._said)}") from error
         self._lost = self._client._disconnected  # noqa: SLF001 - see the module's docstring
         self._lost.add_done_callback(lambda _: self._arrived.set())
 
@@ -215,11 +224,24 @@ class Link:
         )
         self._arrived.set()
 
+    def _on_disconnect(self, *told: Any) -> None:  # noqa: ANN401 - paho's arguments, handed on
+        """Tell whoever waits for the broker's answer that there will be none: aiomqtt would wait for the time-out."""
+        if self._forward is not None:
+            self._forward(*told)
+        answer = self._client._connected  # noqa: SLF001 - see the module's docstring
+        if not answer.done():
+            answer.set_exception(aiomqtt.MqttError("the broker ended the connection without an answer"))
+
+    def _on_log(self, _client: Client, _userdata: object, level: int, said: str) -> None:
+        """Keep what paho writes of a broken connection: its error says only that it is broken."""
+        if level == MQTT_LOG_ERR:
+            self._said = said
+
     def _why_lost(self) -> str:
         """Return the reason; asking also keeps asyncio from complaining that nobody did."""
         if self._lost is None or not self._lost.done() or self._lost.cancelled():
             return "closed"
-        return str(self._lost.exception() or "closed")
+        return explained(str(self._lost.exception() or "closed"), self._said)
 
 
 @asynccontextmanager

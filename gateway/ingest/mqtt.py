@@ -40,6 +40,7 @@ _CONNECT_TIMEOUT_S = 2.0
 _CONNACK_TIMEOUT_S = 10.0
 _BACKOFF_FIRST_S = 0.1
 _BACKOFF_LAST_S = 5.0
+_CLOSED = "closed"
 _UNSUPPORTED_VERSION = "Unsupported protocol version"
 _LET_IN = (
     "核对账号与密码 / see to user and password: --broker mqtts://gateway@HOST --broker-password-file FILE, "
@@ -77,6 +78,7 @@ class MqttTransport:
         self._retry_at_s = 0.0
         self._attempts = 0
         self._unreachable = ""
+        self._said = ""
         self._deadline_s = 0.0
         self._asleep, self._alarm_clock = socket.socketpair()
         self._asleep.settimeout(0)
@@ -139,7 +141,7 @@ class MqttTransport:
                 client.disconnect()
                 client.loop_write()
                 client.flush()
-        self._lose("closed")
+        self._lose(_CLOSED)
         self._asleep.close()
         self._alarm_clock.close()
 
@@ -212,8 +214,12 @@ class MqttTransport:
         if client is None:
             return
         client._sock_close()  # noqa: SLF001 - the only way to close without the DISCONNECT that would drop our session
+        why = explained(why, self._said)
         if self._connected:
             log.warning("broker_lost", why=why, broker=self._address.shown)
+        elif why not in {self._unreachable, _UNSUPPORTED_VERSION, _CLOSED}:
+            log.warning("broker_unreachable", why=why, broker=self._address.shown)
+            self._unreachable = why
         self._connected = False
         self._confirmed = []
         self._back_off()
@@ -226,16 +232,13 @@ class MqttTransport:
             self._wait(min(wait_s, timeout_s))
             return
         self._generation += 1
+        self._said = ""
         self._client = self._make_client()
         self._deadline_s = self._clock.monotonic_s() + _CONNACK_TIMEOUT_S
         try:
             self._connect(self._client)
         except (OSError, ValueError, CertificateError) as error:
-            why = explained(error)
-            if why != self._unreachable:
-                log.warning("broker_unreachable", why=why, broker=self._address.shown)
-                self._unreachable = why
-            self._lose(why)
+            self._lose(explained(error))
 
     def _connect(self, client: BufferedClient) -> None:
         context = client_context(self._address)
@@ -260,6 +263,7 @@ class MqttTransport:
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_publish = self._on_publish
+        client.on_log = self._on_log
         # With this set paho leaves writing to us instead of writing at every acknowledgement.
         client.on_socket_register_write = lambda _client, _userdata, _socket: None
         return client
@@ -300,6 +304,11 @@ class MqttTransport:
         self._unreachable = ""
         version = "5" if self._protocol == MQTTProtocolVersion.MQTTv5 else "3.1.1"
         log.info("broker_connected", broker=self._address.shown, mqtt=version)
+
+    def _on_log(self, _client: paho.Client, _userdata: object, level: int, said: str) -> None:
+        """Keep what paho writes of a broken connection: its error says only that it is broken."""
+        if level == paho.MQTT_LOG_ERR:
+            self._said = said
 
     def _on_arrival(self, topic: bytes, payload: bytes, packet_id: int) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from structlog.testing import capture_logs
 
 from config.clock import SystemClock
 from config.contract.topics import Kind, edge_topic, subscriptions
-from config.settings import BrokerAddress, BrokerGuard
+from config.settings import BrokerAddress, BrokerGuard, EdgeSettings
+from config.tls import client_context
 from gateway.broker import EmbeddedBroker
 from gateway.certificates import CA_CERTIFICATE, Authority, client_files, server_files
 from gateway.ingest.mqtt import MqttTransport
@@ -46,11 +48,16 @@ def taken(transport: MqttTransport, topics: set[str]) -> bool:
     return transport.connected
 
 
+def settings_of(door: Guarded, tmp_path: Path, address: BrokerAddress) -> EdgeSettings:
+    plain = edge_settings(tmp_path / "edge", door.broker, door.broker)
+    return plain.model_copy(update={"plant_broker": address, "uplink_broker": address})
+
+
 def mended(door: Guarded, address: BrokerAddress, tmp_path: Path) -> list[str]:
     """Return what an edge with this address logs about its uplink until it has said the first thing."""
 
     async def try_it() -> list[str]:
-        settings = edge_settings(tmp_path / "edge", door.broker, door.broker, uplink_broker=address)
+        settings = settings_of(door, tmp_path, address)
         with capture_logs() as logs:
             async with running_edge(settings, PLANT):
                 await eventually_async(lambda: said(logs), 10.0)
@@ -64,14 +71,14 @@ def mended(door: Guarded, address: BrokerAddress, tmp_path: Path) -> list[str]:
 
 async def test_readings_travel_from_the_sensor_to_the_gateway(door: Guarded, tmp_path: Path) -> None:
     address = door.address("edge-a")
-    settings = edge_settings(tmp_path / "edge", door.broker, door.broker, plant_broker=address, uplink_broker=address)
+    settings = settings_of(door, tmp_path, address)
     transport = transport_of(door.address("gateway"))
     topics: set[str] = set()
     wanted = edge_topic("mini", "edge-a", Kind.TELEMETRY)
     try:
         async with running_edge(settings, PLANT) as health:
             await eventually_async(lambda: taken(transport, topics) and health.uplink_connected, 10.0)
-            await eventually_async(lambda: health.plant_broker_connected, 10.0)
+            await eventually_async(lambda: health.plant_connected, 10.0)
             with Visitor(door.address("edge-a-sensors")) as sensors:
                 await asyncio.to_thread(sensors.publish, "plant/mini/T-1.TEMP", b"21.5")
             await eventually_async(lambda: taken(transport, topics) and wanted in topics, 10.0)
@@ -219,10 +226,6 @@ async def test_the_embedded_broker_notices_that_accounts_and_certificates_change
 
 def names_of(keys: Guarded) -> set[str]:
     """Return the names in the certificate the broker shows."""
-    import socket
-
-    from config.tls import client_context
-
     context = client_context(keys.address("gateway"))
     assert context is not None
     with (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -121,7 +121,8 @@ class Visitor:
     def publish(self, topic: str, payload: bytes = b"x", *, retain: bool = False) -> None:
         """Publish and return when the broker has answered in whatever way."""
         said = self._client.publish(topic, payload, 1, retain)
-        eventually(lambda: said.is_published() or self.gone.is_set(), _WITHIN_S)
+        with suppress(RuntimeError):  # we are not let in
+            eventually(lambda: said.is_published() or self.gone.is_set(), _WITHIN_S)
 
     def __enter__(self) -> Self:
         self._client.connect(self._address.host, self._address.port)
