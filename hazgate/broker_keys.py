@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -68,7 +69,7 @@ def certificates(
     *,
     folder: Annotated[Path, typer.Option("--dir", help="Where certificates and keys are kept.", file_okay=False)],
     host: Annotated[
-        list[str] | None, typer.Option(help="Names and addresses under which the server is reached.")
+        list[str] | None, typer.Option(help="Names and addresses under which the server is reached; default: of this machine.")
     ] = None,
     client: Annotated[list[str] | None, typer.Option(help="Accounts that get a certificate of their own.")] = None,
     days: Annotated[int, typer.Option(help="How long they are good.", min=1, max=3650)] = 365,
@@ -77,11 +78,15 @@ def certificates(
 
     What is named is made anew; a plant with an authority of its own puts its files under the same names instead.
     """
+    if not client and not host and server_files(folder)[0].exists():
+        typer.echo(f"{server_files(folder)[0]}: 已有，不变 is there already; name --host or --client to make one anew")
+        return
     try:
         authority = Authority(folder, SystemClock().wall_ms())
         made = [authority.client(name, days) for name in client or ()]
         if host or not server_files(folder)[0].exists():
-            made.append(authority.server([*dict.fromkeys([*(host or ()), *_ALWAYS])], days))
+            names = dict.fromkeys([*(host or [socket.gethostname()]), *_ALWAYS])
+            made.append(authority.server([*names], days))
     except (CredentialsError, ValueError) as error:
         typer.echo(f"hazgate broker certificates: {error}", err=True)
         raise typer.Exit(1) from error

@@ -201,7 +201,7 @@ def test_a_certificate_without_an_account_may_do_nothing(by_certificate: Guarded
 
 @pytest.mark.parametrize("certificates", [False, True])
 async def test_the_embedded_broker_notices_that_accounts_and_certificates_changed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, certificates: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, certificates: bool
 ) -> None:
     monkeypatch.setattr("gateway.broker.PROBE_EVERY_S", 0.1)
     with guarded("embedded", tmp_path, NAMES, tls=True, certificates=certificates) as keys:
