@@ -69,7 +69,8 @@ def certificates(
     *,
     folder: Annotated[Path, typer.Option("--dir", help="Where certificates and keys are kept.", file_okay=False)],
     host: Annotated[
-        list[str] | None, typer.Option(help="Names and addresses under which the server is reached; default: of this machine.")
+        list[str] | None,
+        typer.Option(help="Names and addresses under which the server is reached; default: of this machine."),
     ] = None,
     client: Annotated[list[str] | None, typer.Option(help="Accounts that get a certificate of their own.")] = None,
     days: Annotated[int, typer.Option(help="How long they are good.", min=1, max=3650)] = 365,

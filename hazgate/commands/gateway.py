@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
-import structlog
 import typer
 
 from config.clock import Clock, SystemClock
-from config.errors import PlantError
-from config.plant.load import load_plant
 from config.plant.model import Plant
 from config.settings import BrokerAddress, GatewaySettings
-from gateway.app import https_context, run_api, run_gateway
+from gateway.app import run_api, run_gateway
 from gateway.errors import GatewayError
+from hazgate.again import begin_again, may_begin_again
 from hazgate.arguments import (
     BrokerPassword,
     HistoryOption,
@@ -35,7 +31,6 @@ from hazgate.arguments import (
     history_address,
     history_bounds,
     http_address,
-    plant_path,
     read_plant,
     records_address,
     wrong_use,
@@ -43,8 +38,6 @@ from hazgate.arguments import (
 from hazgate.logs import log_for_operators
 
 __all__ = ["app"]
-
-log = structlog.get_logger(__name__)
 
 app = typer.Typer(help="运行网关 · Run a gateway on a broker that is already there.")
 
@@ -181,7 +174,7 @@ def _run(what: _Run, settings: GatewaySettings, plant: str) -> None:
 
         def reload() -> None:
             nonlocal again
-            again = _is_right(plant) and _are_right(settings)
+            again = may_begin_again(plant, settings)
             if again:
                 stop.set()
 
@@ -198,28 +191,4 @@ def _run(what: _Run, settings: GatewaySettings, plant: str) -> None:
         typer.echo(f"hazgate gateway: {error}", err=True)
         raise typer.Exit(1) from error
     if again:
-        sys.stdout.flush()
-        os.execv(sys.executable, [sys.executable, "-m", "hazgate", *sys.argv[1:]])  # noqa: S606 - ourselves
-
-
-def _are_right(settings: GatewaySettings) -> bool:
-    """Say whether the certificate of HTTPS can be used; why not is logged."""
-    try:
-        https_context(settings)
-    except GatewayError as error:
-        log.error("certificate_refused", reason=str(error))
-        return False
-    return True
-
-
-def _is_right(plant: str) -> bool:
-    """Say whether a plant file could be read; its mistakes are logged."""
-    path = plant_path(plant)
-    try:
-        load_plant(path)
-    except (PlantError, OSError) as error:
-        problems = [str(one) for one in error.problems] if isinstance(error, PlantError) else [str(error)]
-        log.error("plant_refused", plant=str(path), problems=problems[:20], total=len(problems))
-        return False
-    log.info("plant_taken", plant=str(path))
-    return True
+        begin_again()

@@ -15,6 +15,7 @@ from config.settings import GatewaySettings
 from gateway.app import run_gateway
 from gateway.broker import EmbeddedBroker
 from gateway.errors import GatewayError
+from hazgate.again import begin_again, may_begin_again
 from hazgate.arguments import (
     HistoryOption,
     HistoryToken,
@@ -69,7 +70,10 @@ def run(
     tls_cert: HttpCertificate = None,
     tls_key: HttpKey = None,
 ) -> None:
-    """一条命令运行：内置消息代理与网关。 Run the embedded broker and a gateway until Ctrl-C or SIGTERM."""
+    """一条命令运行：内置消息代理与网关。 Run the embedded broker and a gateway until Ctrl-C or SIGTERM.
+
+    SIGHUP with a plant file and certificates that are right begins again with them.
+    """
     log_for_operators()
     host, http_port = http_address(http)
     described = read_plant(plant)
@@ -87,15 +91,20 @@ def run(
         history=history_address(history, history_token_file),
         **history_bounds(history_keep_days, history_max_gb),
     )
+    again = False
     try:
-        asyncio.run(_serve(broker, settings, described, clock))
+        again = asyncio.run(_serve(broker, settings, described, clock, plant))
     except* GatewayError as errors:
         typer.echo(f"hazgate up: {sentences(errors)}", err=True)
         raise typer.Exit(1) from None
+    if again:
+        begin_again()
 
 
-async def _serve(broker: EmbeddedBroker, settings: GatewaySettings, plant: Plant, clock: Clock) -> None:
-    """Run both until a signal asks for the end.
+async def _serve(
+    broker: EmbeddedBroker, settings: GatewaySettings, plant: Plant, clock: Clock, plant_name: str
+) -> bool:
+    """Run both until a signal asks for the end; says whether to begin again.
 
     Raises:
         GatewayError: One of them did not start, or failed; alone or in a group.
@@ -103,10 +112,20 @@ async def _serve(broker: EmbeddedBroker, settings: GatewaySettings, plant: Plant
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    again = False
+
+    def reload() -> None:
+        nonlocal again
+        again = may_begin_again(plant_name, settings)
+        if again:
+            stop.set()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
     async with broker, asyncio.TaskGroup() as tasks:
         watching = tasks.create_task(broker.supervise())
         await run_gateway(settings, plant, clock, stop, lambda address: _welcome(address, broker, plant))
         watching.cancel()
+    return again
 
 
 def _welcome(address: str, broker: EmbeddedBroker, plant: Plant) -> None:

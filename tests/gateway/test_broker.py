@@ -18,8 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from config.clock import SystemClock
 from gateway import broker as module
-from gateway import entrance
-from gateway import nats
+from gateway import entrance, nats
 from gateway.broker import EmbeddedBroker, free_port
 from gateway.errors import BrokerError
 from gateway.probe import answers_mqtt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import ssl
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -156,10 +158,43 @@ def test_up_with_accounts_and_tls_takes_from_edges_it_knows(operator: Operator, 
             httpx.get(http)
 
 
-def test_a_key_that_is_none_is_told_in_a_sentence(operator: Operator) -> None:
+def test_renewed_certificates_are_shown_after_sighup_and_bad_ones_change_nothing(operator: Operator) -> None:
     authority = Authority(operator.certificates, SystemClock().wall_ms())
     authority.server(["127.0.0.1"], 30)
     certificate, key = server_files(operator.certificates)
+    good = key.read_text()
+    with up(operator, "--tls-cert", str(certificate), "--tls-key", str(key)) as (http, _):
+        before = shown(http)
+        key.write_text("no key")
+        process = psutil.Process(int((operator.folder / "data" / "gateway" / "lock").read_text()))
+        process.send_signal(signal.SIGHUP)
+        said = operator.folder / "said"
+        eventually(lambda: "certificate_refused" in said.read_text(), 10.0)
+        assert shown(http) == before
+        key.write_text(good)
+        authority.server(["127.0.0.1"], 60)
+        process.send_signal(signal.SIGHUP)
+        eventually(lambda: len(addresses(said.read_text())) == 2, 30.0)
+        eventually(lambda: shown(addresses(said.read_text())[1]) not in {"", before}, 10.0)
+
+
+def addresses(said: str) -> list[str]:
+    return re.findall(r"API +(\S+)/api/v1", said)
+
+
+def shown(address: str) -> str:
+    """Return the certificate a server shows; nothing when it does not answer."""
+    host, _, port = address.rpartition("/")[2].rpartition(":")
+    try:
+        return ssl.get_server_certificate((host, int(port)), timeout=5.0)
+    except OSError:
+        return ""
+
+
+def test_a_key_that_is_none_is_told_in_a_sentence(operator: Operator) -> None:
+    authority = Authority(operator.certificates, SystemClock().wall_ms())
+    authority.server(["127.0.0.1"], 30)
+    certificate, _ = server_files(operator.certificates)
     wrong = operator.folder / "wrong.key"
     wrong.write_text("no key")
     fixed = ("gateway", "--data", str(operator.folder / "data"), "--plant", str(operator.plant))
