@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 def may_begin_again(plant: str, settings: GatewaySettings) -> bool:
-    """Say whether a new process would start: the plant file is right, and the certificate of HTTPS; why not is logged."""
+    """Say whether a new process would start: plant file and certificate of HTTPS are right; why not is logged."""
     return _is_right(plant) and _can_be_shown(settings)
 
 

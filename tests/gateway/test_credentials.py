@@ -124,6 +124,19 @@ def test_who_is_revoked_is_cut_off(door: Guarded) -> None:
     assert refused(door.address("edge-a"))
 
 
+def test_the_client_id_of_another_opens_nothing(door: Guarded) -> None:
+    with Visitor(door.address("gateway"), OWN, session="G"):
+        pass  # from here on the broker keeps for the session what it subscribed to
+    with Visitor(door.address("edge-a")) as edge, Visitor(door.address("gateway"), OWN) as gateway:
+        edge.publish(OWN, b"1")
+        with Visitor(door.address("edge-b"), session="G") as thief:
+            edge.publish(OWN, b"2")
+            eventually(lambda: len(gateway.heard) == 2)
+            thief.publish(point_topic("mini", "edge-b", "X"))  # a round trip: what was to come has come
+            assert not thief.refused
+            assert thief.heard == []
+
+
 def refused(address: BrokerAddress) -> str:
     with Visitor(address) as visitor:
         return visitor.refused

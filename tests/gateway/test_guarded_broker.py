@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -232,5 +233,5 @@ def names_of(keys: Guarded) -> set[str]:
         socket.create_connection(("127.0.0.1", keys.broker.port), 5.0) as plain,
         context.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
     ):
-        shown = connection.getpeercert() or {}
+        shown: dict[str, Any] = connection.getpeercert() or {}
     return {str(value) for _, value in shown.get("subjectAltName", ())}

@@ -91,9 +91,15 @@ def guarded(
 
 
 class Visitor:
-    """A client that notes what it hears and how it is refused. Use it as a context manager."""
+    """A client that notes what it hears and how it is refused. Use it as a context manager.
 
-    def __init__(self, address: BrokerAddress, *listen: str) -> None:
+    Args:
+        address: The way in.
+        listen: Topic filters to listen to.
+        session: Client id of a session that outlasts the connection; empty: none does.
+    """
+
+    def __init__(self, address: BrokerAddress, *listen: str, session: str = "") -> None:
         self._address = address
         self._listen = listen
         self._settled = threading.Event()
@@ -103,7 +109,9 @@ class Visitor:
         self.unheard: list[str] = []
         """Topics we may not subscribe to."""
         self.gone = threading.Event()
-        self._client = Client(CallbackAPIVersion.VERSION2, reconnect_on_failure=False)
+        self._client = Client(
+            CallbackAPIVersion.VERSION2, session, clean_session=not session, reconnect_on_failure=False
+        )
         if address.username is not None:
             self._client.username_pw_set(address.username, address.secret())
         context = client_context(address)

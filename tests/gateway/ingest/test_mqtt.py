@@ -13,6 +13,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from config.clock import Clock, SystemClock
@@ -242,7 +243,7 @@ def test_a_host_name_that_cannot_be_one_is_no_error_of_the_pipeline() -> None:
 
 def test_a_wrong_password_is_said_and_a_right_one_let_in(tmp_path: Path) -> None:
     with MosquittoWithPassword(tmp_path) as broker:
-        wrong = BrokerAddress(host=broker.host, port=broker.port, username="gateway", password="wrong")
+        wrong = BrokerAddress(host=broker.host, port=broker.port, username="gateway", password=SecretStr("wrong"))
         with capture_logs() as logs, transport_to(wrong) as transport:
             polled(transport, lambda: any(entry["event"] == "broker_refused" for entry in logs))
             assert not transport.connected
