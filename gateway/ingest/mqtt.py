@@ -284,10 +284,15 @@ class MqttTransport:
                 self._protocol = MQTTProtocolVersion.MQTTv311
                 self._attempts = 0
             else:
-                log.error("broker_refused", why=str(code), broker=self._address.shown, mend=_LET_IN)
+                self._refused(str(code))
             self._lose(str(code))
             return
         _, self._subscribe_mid = client.subscribe([(topic, 1) for topic in self._subscriptions])
+
+    def _refused(self, why: str) -> None:
+        if why != self._unreachable:
+            log.error("broker_refused", why=why, broker=self._address.shown, mend=_LET_IN)
+            self._unreachable = why
 
     def _on_subscribe(
         self, _client: paho.Client, _userdata: object, mid: int, codes: list[ReasonCode], _properties: object
