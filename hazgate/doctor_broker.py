@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,9 +20,9 @@ from config.errors import CertificateError
 from config.plant.model import Text
 from config.settings import BrokerAddress
 from config.tls import client_context, explained
-from hazgate.doctor import Finding, Verdict
+from hazgate.doctor import Finding, Verdict, judge_end
 
-__all__ = ["look_at_broker"]
+__all__ = ["look_at_broker", "look_at_broker_certificate"]
 
 _MESSAGES = 1_500
 """Mosquitto as shipped keeps 1 000 for an absent client and drops the rest without a word."""
@@ -51,6 +53,23 @@ def look_at_broker(address: BrokerAddress) -> Iterator[Finding]:
     fine = kept >= _MESSAGES
     found = f"kept {kept} of {_MESSAGES} messages for a client that was away"
     yield Finding("broker queue", Verdict.OK if fine else Verdict.FAIL, found, None if fine else mend)
+
+
+def look_at_broker_certificate(address: BrokerAddress, now_ms: int) -> Finding | None:
+    """Say how long the certificate the broker shows is good for; None when it shows none."""
+    try:
+        context = client_context(address)
+        if context is None:
+            return None
+        with (
+            socket.create_connection((address.host, address.port), _WITHIN_S) as plain,
+            context.wrap_socket(plain, server_hostname=address.host) as connection,
+        ):
+            shown: dict[str, Any] = connection.getpeercert() or {}
+    except (OSError, CertificateError) as error:
+        mend = Text("更换证书，或指定正确的签发者", "renew it, or name the right issuer")
+        return Finding("broker certificate", Verdict.FAIL, f"{address.shown}: {explained(error)}", mend)
+    return judge_end("broker certificate", address.shown, ssl.cert_time_to_seconds(shown["notAfter"]), now_ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from hazgate.arguments import (
     records_address,
 )
 from hazgate.doctor import Finding, Verdict, look_at_certificate, look_at_data, look_at_machine
-from hazgate.doctor_broker import look_at_broker
+from hazgate.doctor_broker import look_at_broker, look_at_broker_certificate
 from hazgate.doctor_stores import look_at_history_server, look_at_records_server, look_at_stores
 
 __all__ = ["run"]
@@ -51,7 +51,10 @@ def run(
         described = read_plant(plant)
         findings.append(Finding("plant", Verdict.OK, f"{plant_path(plant)}: {len(described.tags)} tags"))
     if broker:
-        findings += look_at_broker(broker_address(broker, broker_password_file))
+        address = broker_address(broker, broker_password_file)
+        findings += look_at_broker(address)
+        shown = look_at_broker_certificate(address, SystemClock().wall_ms())
+        findings += [shown] if shown else []
     if (database := records_address(records, None)) is not None:
         findings.append(look_at_records_server(database))
     if (server := history_address(history, history_token_file)) is not None:

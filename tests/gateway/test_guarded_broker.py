@@ -19,6 +19,8 @@ from config.tls import client_context
 from gateway.broker import EmbeddedBroker
 from gateway.certificates import CA_CERTIFICATE, Authority, client_files, server_files
 from gateway.ingest.mqtt import MqttTransport
+from hazgate.doctor import Verdict
+from hazgate.doctor_broker import look_at_broker, look_at_broker_certificate
 from tests.support.edges import edge_settings, running_edge
 from tests.support.guarded import Guarded, Visitor, guarded
 from tests.support.plants import mini_plant
@@ -195,6 +197,14 @@ def test_a_certificate_without_an_account_may_do_nothing(by_certificate: Guarded
             while not gateway.heard:
                 edge.publish(topic, b"true")
     assert all(payload == b"true" for _, payload in gateway.heard)
+
+
+def test_doctor_measures_with_the_gateways_account_and_warns_of_the_end(by_password: Guarded) -> None:
+    address = by_password.address("gateway")
+    assert [one for one in look_at_broker(address) if one.verdict is Verdict.FAIL] == []
+    now_ms = SystemClock().wall_ms()
+    verdicts = [look_at_broker_certificate(address, now_ms + days * 86_400_000) for days in (-10, 5, 31)]
+    assert [one and one.verdict for one in verdicts] == [Verdict.OK, Verdict.WARN, Verdict.FAIL]
 
 
 # --- the embedded broker with its supervisor -----------------------------------------------------------------------
