@@ -3,6 +3,7 @@
 ConfigError
  +-- PlantError          a plant description (or another site file) is wrong; carries every problem found
  +-- UnitError           a unit or a conversion that does not exist
+ +-- CertificateError    a certificate or key that cannot be used
  +-- ContractError       something that is not allowed on the wire
       +-- TopicError     an MQTT topic that is not one of ours
       +-- FrameError     a frame that breaks a rule; carries the reason it is counted under
@@ -13,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 __all__ = [
+    "CertificateError",
     "ConfigError",
     "ContractError",
     "FrameError",
@@ -54,6 +56,10 @@ class PlantError(ConfigError):
 
 class UnitError(ConfigError):
     """A unit that is not known, or a conversion that has no meaning."""
+
+
+class CertificateError(ConfigError):
+    """A certificate or a private key cannot be read, or they do not belong together."""
 
 
 class ContractError(ConfigError):

@@ -9,7 +9,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-__all__ = ["BrokerAddress", "EdgeSettings", "GatewaySettings", "HistoryAddress", "RecordsAddress"]
+__all__ = ["BrokerAddress", "BrokerGuard", "EdgeSettings", "GatewaySettings", "HistoryAddress", "RecordsAddress"]
+
+_MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
 class _Settings(BaseModel):
@@ -17,27 +19,78 @@ class _Settings(BaseModel):
 
 
 class BrokerAddress(_Settings):
-    """Where an MQTT broker listens."""
+    """Where an MQTT broker listens, and how we show who we are."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 1883
     username: str | None = None
-    password: str | None = None
+    password: SecretStr | None = None
     keepalive_s: Annotated[int, Field(ge=5, le=600)] = 20
+    tls: bool = False
+    """TLS 1.2 or later; the broker's certificate has to be good and to name ``host``. There is no way around that."""
+    ca: Path | None = None
+    """Certificates (PEM) of whom we trust to vouch for the broker; None: whom this machine trusts."""
+    cert: Path | None = None
+    """Our own certificate (PEM), for a broker that asks for one."""
+    key: Path | None = None
+    """Its private key; None: it stands in the same file."""
+
+    @property
+    def shown(self) -> str:
+        """As an operator may see it."""
+        return f"{self.host}:{self.port}"
+
+    @property
+    def has_account(self) -> bool:
+        """We say who we are, so the broker may let us do only what is ours."""
+        return self.username is not None or self.cert is not None
+
+    def secret(self) -> str | None:
+        """Return the password."""
+        return None if self.password is None else self.password.get_secret_value()
 
     @classmethod
-    def parse(cls, text: str) -> BrokerAddress:
-        """Read ``host``, ``host:port`` or ``mqtt://[user:password@]host[:port]``."""
+    def parse(cls, text: str, password: str | None = None) -> BrokerAddress:
+        """Read ``host``, ``host:port``, ``mqtt://[user@]host[:port]`` or ``mqtts://..[?ca=FILE][&cert=FILE][&key=FILE]``.
+
+        Raises:
+            ValueError: It is not that.
+        """
         url = urlsplit(text if "://" in text else f"mqtt://{text}")
-        if url.scheme != "mqtt" or not url.hostname:
-            message = f"broker {text!r}: expected mqtt://[user:password@]host[:port]"
+        files = dict(parse_qsl(url.query))
+        tls = url.scheme == "mqtts"
+        if url.scheme not in _MQTT_PORTS or not url.hostname or set(files) - ({"ca", "cert", "key"} if tls else set()):
+            shown = f"{url.scheme}://{url.hostname}" if url.hostname else text
+            message = (
+                f"broker {shown!r}: expected mqtt://[user@]host[:port] or "
+                "mqtts://[user@]host[:port][?ca=FILE][&cert=FILE][&key=FILE]"
+            )
+            raise ValueError(message)
+        secret = password if password is not None else (unquote(url.password) if url.password else None)
+        if secret is not None and not url.username:
+            message = f"broker {url.hostname!r}: a password needs a user: {url.scheme}://USER@{url.hostname}"
             raise ValueError(message)
         return cls(
             host=url.hostname,
-            port=url.port or 1883,
+            port=url.port or _MQTT_PORTS[url.scheme],
             username=unquote(url.username) if url.username else None,
-            password=unquote(url.password) if url.password else None,
+            password=None if secret is None else SecretStr(secret),
+            tls=tls,
+            **{name: Path(file) for name, file in files.items()},  # type: ignore[arg-type]
         )
+
+
+class BrokerGuard(_Settings):
+    """Whom a broker of ours lets in, and how it shows who it is."""
+
+    accounts: Path | None = None
+    """Directory written by `hazgate broker credentials`; None: everybody may do everything."""
+    certificate: Path | None = None
+    """Of the broker (PEM); None: no TLS."""
+    key: Path | None = None
+    """Its private key."""
+    client_ca: Path | None = None
+    """Clients have to show a certificate vouched for by one of these, whose common name is their account."""
 
 
 class RecordsAddress(_Settings):
@@ -139,8 +192,13 @@ class GatewaySettings(_Settings):
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """0 takes a free port; the address is printed."""
-    foreign_sites: bool = True
-    """Also listen to (and count as dead letters) what is published for other sites on this broker."""
+    http_certificate: Path | None = None
+    """Served over TLS with this certificate (PEM, with all between it and the root); None: plain HTTP."""
+    http_key: Path | None = None
+    """Its private key; None: it stands in the same file."""
+    foreign_sites: bool | None = None
+    """Also listen to (and count as dead letters) what is published for other sites on this broker; None: when we have
+    no account there, for an account is let see its own site only."""
     delayed_after_ms: Annotated[int, Field(ge=0)] = 10_000
     """An alarm whose deciding sample took longer than this to arrive is marked `delayed`."""
     snapshot_every_s: Annotated[float, Field(gt=0)] = 10.0
@@ -165,6 +223,11 @@ class GatewaySettings(_Settings):
     access: AccessSettings = AccessSettings()
     reserve_bytes: Annotated[int, Field(ge=65_536)] = 64 * 1024**2
     """Disk space set aside, from which the alarm is written that there is no other left."""
+
+    @property
+    def hears_foreign_sites(self) -> bool:
+        """Whether it listens to other sites, too."""
+        return not self.broker.has_account if self.foreign_sites is None else self.foreign_sites
 
 
 class EdgeSettings(_Settings):

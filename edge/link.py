@@ -18,14 +18,16 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiomqtt
-from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.client import MQTT_LOG_ERR, Client, MQTTMessage
 from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
+from config.errors import CertificateError
 from config.settings import BrokerAddress
+from config.tls import client_context, explained
 from edge.errors import LinkError
 from edge.retry import until
 
@@ -41,6 +43,12 @@ LEAVE_WITHIN_S = 0.3
 TOPICS_PER_SUBSCRIBE = 100
 REFUSED = 128
 """SUBACK return codes from here on are refusals."""
+_NOT_LET_IN = (4, 5, 134, 135)
+"""Bad user name or password, not authorised: CONNACK of MQTT 3.1.1, and as paho tells it in the words of MQTT 5."""
+_LET_IN = (
+    "; 核对账号与密码 / see to user and password: mqtts://EDGE@HOST with --broker-password-file FILE, "
+    "made by `hazgate broker credentials`"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,10 @@ class Link:
         self._arrived = asyncio.Event()
         self._lost: asyncio.Future[None] | None = None
         self._closed = False
+        self._said = ""
+        self._paho.on_log = self._on_log
+        self._forward = self._paho.on_disconnect
+        self._paho.on_disconnect = self._on_disconnect
         self._paho.manual_ack_set(on=True)
         self._paho.on_message = self._on_message
         self._paho.connect_timeout = CONNECT_WITHIN_S
@@ -176,8 +188,13 @@ class Link:
         Raises:
             LinkError: Saying what was tried (``doing``) and why it failed.
         """
-        with _translated(doing):
-            await _answered(self._client.__aenter__())
+        try:
+            with _translated(doing):
+                await _answered(self._client.__aenter__())
+        except LinkError as error:
+            if not self._said:
+                raise
+            raise LinkError(f"{doing}: {explained(str(error), self._said)}") from error
         self._lost = self._client._disconnected  # noqa: SLF001 - see the module's docstring
         self._lost.add_done_callback(lambda _: self._arrived.set())
 
@@ -207,11 +224,24 @@ class Link:
         )
         self._arrived.set()
 
+    def _on_disconnect(self, *told: Any) -> None:  # noqa: ANN401 - paho's arguments, handed on
+        """Tell whoever waits for the broker's answer that there will be none: aiomqtt would wait for the time-out."""
+        if self._forward is not None:
+            self._forward(*told)
+        answer = self._client._connected  # noqa: SLF001 - see the module's docstring
+        if not answer.done():
+            answer.set_exception(aiomqtt.MqttError("the broker ended the connection without an answer"))
+
+    def _on_log(self, _client: Client, _userdata: object, level: int, said: str) -> None:
+        """Keep what paho writes of a broken connection: its error says only that it is broken."""
+        if level == MQTT_LOG_ERR:
+            self._said = said
+
     def _why_lost(self) -> str:
         """Return the reason; asking also keeps asyncio from complaining that nobody did."""
         if self._lost is None or not self._lost.done() or self._lost.cancelled():
             return "closed"
-        return str(self._lost.exception() or "closed")
+        return explained(str(self._lost.exception() or "closed"), self._said)
 
 
 @asynccontextmanager
@@ -231,11 +261,16 @@ async def connected(
     Raises:
         LinkError: It cannot be reached, refuses, does not answer, or we were stopped meanwhile. Alone or in a group.
     """
+    try:
+        context = client_context(address)
+    except CertificateError as error:
+        raise LinkError(f"connect to {address.shown}: {error}") from error
     client = aiomqtt.Client(
         address.host,
         address.port,
         username=address.username,
-        password=address.password,
+        password=address.secret(),
+        tls_context=context,
         identifier=client_id,
         clean_session=clean,
         keepalive=address.keepalive_s,
@@ -246,7 +281,7 @@ async def connected(
     )
     link = Link(client)
     try:
-        await until(stop, link.open(f"connect to {address.host}:{address.port}"))
+        await until(stop, link.open(f"connect to {address.shown}"))
     except BaseException:
         link.give_up()
         raise
@@ -281,4 +316,11 @@ def _translated(doing: str) -> Iterator[None]:
     try:
         yield
     except aiomqtt.MqttError as error:
-        raise LinkError(f"{doing}: {error}") from error
+        raise LinkError(f"{doing}: {explained(error)}{_mend(error)}") from error
+
+
+def _mend(error: aiomqtt.MqttError) -> str:
+    """Return what to do when the broker does not let us in."""
+    code = error.rc if isinstance(error, aiomqtt.MqttCodeError) else None
+    value = code.value if isinstance(code, ReasonCode) else code
+    return _LET_IN if value in _NOT_LET_IN else ""

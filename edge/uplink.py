@@ -75,6 +75,7 @@ class Uplink:
         self._clock = clock
         self._health = health
         self._software = software
+        self._why_away = ""
         self._live = Lane(
             topic=edge_topic(site, settings.edge, Kind.TELEMETRY),
             pick=lambda state: state.live if state.epochs else None,
@@ -123,14 +124,16 @@ class Uplink:
     def _away(self, error: Exception) -> None:
         if self._health.uplink_connected:
             log.warning("uplink lost; keeping", error=str(error), frames=self._health.depth)
-        else:
-            log.debug("uplink not there", error=str(error))
+        elif str(error) != self._why_away:
+            log.warning("uplink not there", error=str(error))
+        self._why_away = str(error)
         self._health.uplink_connected = False
 
     async def _session(self, stop: asyncio.Event) -> None:
         """Send over one connection until it is lost or we are to stop."""
         will = Will(self._status, encode(EdgeStatus(online=False)))
         async with connected(self._address, self._client_id, stop, clean=True, will=will) as link:
+            self._why_away = ""
             log.info("uplink connected", host=self._address.host, port=self._address.port)
             self._health.uplink_connected = True
             await until(stop, self._work(link))

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import ssl
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,9 +20,11 @@ from sqlalchemy import Engine
 from config.clock import Clock
 from config.contract.topics import subscriptions
 from config.duty.handling import DEFAULT_HANDLING
+from config.errors import CertificateError
 from config.plant.model import Plant
 from config.reserve import Reserve
 from config.settings import GatewaySettings
+from config.tls import server_context
 from gateway.access.accounts import Accounts
 from gateway.access.sessions import Sessions
 from gateway.api.app import create_api
@@ -60,7 +63,7 @@ from gateway.shift.links import Links
 from gateway.threads import Crew
 from gateway.watchdog import Watchdog
 
-__all__ = ["HISTORY_FILE", "run_api", "run_gateway"]
+__all__ = ["HISTORY_FILE", "https_context", "run_api", "run_gateway"]
 
 HISTORY_FILE = "history.duckdb"
 _JOIN_S = 5.0
@@ -98,6 +101,7 @@ async def run_gateway(
     # The pipeline gives the interpreter up at every system call; by default each thread that is busy then may keep it
     # for 5 ms, and there are a dozen such calls in a turn.
     sys.setswitchinterval(_SWITCH_S)
+    tls = https_context(settings)
     with own(settings.data_dir), contextlib.closing(_listen(settings)) as listener:
         writer = open_writer(settings.data_dir, settings.records)
         reader = open_reader(settings.data_dir, settings.records)
@@ -110,7 +114,7 @@ async def run_gateway(
         transport = MqttTransport(
             settings.broker,
             f"hazgate-{plant.site.id}-gateway",
-            subscriptions("+" if settings.foreign_sites else plant.site.id),
+            subscriptions("+" if settings.hears_foreign_sites else plant.site.id),
             clock,
         )
         inbox = Inbox(transport.wake)
@@ -136,7 +140,7 @@ async def run_gateway(
             loop.call_soon_threadsafe(stop.set)
 
         crew = Crew(give_up)
-        server = ApiServer(api)
+        server = ApiServer(api, tls)
         try:
             crew.start("pipeline", pipeline.run)
             crew.start("history", following.run, niceness=_BEHIND)
@@ -149,7 +153,7 @@ async def run_gateway(
             crew.start("keeper", guard.run if guard else lambda ended: keep_short(reader, ended))
             if settings.canary_url:
                 crew.start("canary", Canary(plant, board, settings.canary_url).run)
-            on_ready("http://{}:{}".format(*listener.getsockname()[:2]))
+            on_ready(_address(listener, tls))
             watchdog = Watchdog(board, clock, os.environ.get("NOTIFY_SOCKET", ""))
             await _serve(server, listener, stop, watchdog)
         finally:
@@ -197,6 +201,7 @@ async def run_api(
         raise GatewayError(
             "an API of its own needs --records postgresql://... and --history influx://..., as the worker"
         )
+    tls = https_context(settings)
     with contextlib.closing(_listen(settings)) as listener:
         reader, writing = reader_engine(settings.records), desk_engine(settings.records)
         reading = InfluxClient(settings.history)
@@ -212,10 +217,10 @@ async def run_api(
             loop.call_soon_threadsafe(stop.set)
 
         crew = Crew(give_up)
-        server = ApiServer(api)
+        server = ApiServer(api, tls)
         try:
             crew.start("mirror", mirror.run)
-            on_ready("http://{}:{}".format(*listener.getsockname()[:2]))
+            on_ready(_address(listener, tls))
             await _serve(server, listener, stop)
         finally:
             crew.stop.set()
@@ -324,6 +329,25 @@ async def _serve(
         server.should_exit = True
         if watching:
             watching.cancel()
+
+
+def https_context(settings: GatewaySettings) -> ssl.SSLContext | None:
+    """Return what HTTPS shows of itself; None for plain HTTP.
+
+    Raises:
+        GatewayError: Certificate or key cannot be used.
+    """
+    if settings.http_certificate is None:
+        return None
+    try:
+        return server_context(settings.http_certificate, settings.http_key)
+    except CertificateError as error:
+        raise GatewayError(f"HTTPS: {error}") from error
+
+
+def _address(listener: socket.socket, tls: ssl.SSLContext | None) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"{'https' if tls else 'http'}://{host}:{port}"
 
 
 def _listen(settings: GatewaySettings) -> socket.socket:

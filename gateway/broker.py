@@ -18,10 +18,12 @@ import psutil
 import structlog
 
 from config.clock import Clock
-from gateway.errors import BrokerError
-from gateway.nats import PID_FILE, limit_queue, nats_conf
+from config.settings import BrokerGuard
+from gateway.entrance import Entrance
+from gateway.errors import BrokerError, CredentialsError
+from gateway.nats import PID_FILE, limit_queue
 
-__all__ = ["EmbeddedBroker", "answers_mqtt", "child_command", "free_port"]
+__all__ = ["EmbeddedBroker", "child_command", "free_port"]
 
 START_WITHIN_S = 15.0
 STOP_WITHIN_S = 1.5
@@ -39,9 +41,6 @@ _POLL_S = 0.02
 _LOG_LINES = 12
 _SBIN = "/usr/local/sbin:/usr/sbin"
 """Where Debian keeps servers, outside the PATH of ordinary users."""
-
-_CONNECT = bytes.fromhex("100c00044d5154540402000a0000")
-"""MQTT 3.1.1 CONNECT: clean session, keep-alive 10 s, no client id."""
 
 log = structlog.get_logger(__name__)
 
@@ -80,19 +79,6 @@ def child_command(program: str, *arguments: str) -> list[str]:
     return [*leash, path, *arguments]
 
 
-def answers_mqtt(host: str, port: int, *, timeout_s: float = 1.0) -> bool:
-    """Say whether an MQTT broker at this address lets a client connect."""
-    try:
-        with socket.create_connection((host, port), timeout=timeout_s) as connection:
-            connection.settimeout(timeout_s)
-            connection.sendall(_CONNECT)
-            answer = connection.recv(4)
-            connection.sendall(b"\xe0\x00")  # DISCONNECT
-    except OSError:
-        return False
-    return answer == b"\x20\x02\x00\x00"
-
-
 class EmbeddedBroker:
     """An MQTT 3.1.1 broker of our own.
 
@@ -109,9 +95,18 @@ class EmbeddedBroker:
         clock: Times how long the server ran.
         host: Address the MQTT listener binds.
         port: 0 takes a free one.
+        guard: Whom it lets in; None lets everybody do everything. A change of its files takes effect within seconds.
     """
 
-    def __init__(self, data_dir: Path, *, clock: Clock, host: str = "127.0.0.1", port: int = 1883) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        clock: Clock,
+        host: str = "127.0.0.1",
+        port: int = 1883,
+        guard: BrokerGuard | None = None,
+    ) -> None:
         self.host = host
         self.port = port or free_port()
         self.restarts = 0
@@ -120,6 +115,8 @@ class EmbeddedBroker:
         """Why it does not run right now; empty when it does."""
         self._clock = clock
         self._state_dir = data_dir / "nats"
+        self._entrance = Entrance(self._state_dir, guard or BrokerGuard(), clock.wall_ms())
+        self._tls = guard is not None and guard.certificate is not None
         self._conf = data_dir / "nats.conf"
         self._log_file = data_dir / "nats.log"
         self._output = data_dir / "nats.out"
@@ -130,6 +127,11 @@ class EmbeddedBroker:
     def address(self) -> str:
         """``host:port`` a client on this machine connects to."""
         return f"{self._near_host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The address with the scheme that tells whether TLS is spoken."""
+        return f"{'mqtts' if self._tls else 'mqtt'}://{self.address}"
 
     @property
     def pid(self) -> int | None:
@@ -226,10 +228,8 @@ class EmbeddedBroker:
             _end_leftover(self._state_dir / PID_FILE)
             for ports_file in self._state_dir.glob("*.ports"):
                 ports_file.unlink()
-            self._conf.write_text(
-                nats_conf(self._state_dir, self.host, self.port, log_file=self._log_file), encoding="utf-8"
-            )
-        except OSError as error:
+            self._entrance.write(self._conf, self.host, self.port, self._log_file)
+        except (OSError, CredentialsError) as error:
             message = f"the embedded broker cannot use {self._state_dir}: {error}"
             raise BrokerError(message) from error
         if not _is_free(self.host, self.port):
@@ -260,7 +260,23 @@ class EmbeddedBroker:
         Raises:
             BrokerError: The queue could not be bounded.
         """
-        return answers_mqtt(self._near_host, self.port) and limit_queue(self._state_dir, pid)
+        return self._answers() and limit_queue(self._state_dir, pid, self._entrance.insiders)
+
+    def _answers(self) -> bool:
+        """Say whether clients can connect."""
+        return self._entrance.probe(self._near_host, self.port).answers()
+
+    def _renew(self) -> None:
+        """Let the running server read changed accounts and certificates; who is no longer known is cut off."""
+        if self.pid is None or not self._entrance.changed():
+            return
+        try:
+            self._entrance.write(self._conf, self.host, self.port, self._log_file)
+        except (OSError, CredentialsError) as error:
+            log.error("broker_accounts_unreadable", reason=str(error))
+            return
+        os.kill(self.pid, signal.SIGHUP)
+        log.info("broker_accounts_renewed", port=self.port)
 
     async def _broken(self) -> str:
         """Return, with the reason, when the server has ended or no longer lets clients connect."""
@@ -273,7 +289,8 @@ class EmbeddedBroker:
                     code = await process.wait()
                 return self._last_words(f"the embedded broker ended with {code}")
             except TimeoutError:
-                answers = await asyncio.to_thread(answers_mqtt, self._near_host, self.port)
+                await asyncio.to_thread(self._renew)
+                answers = await asyncio.to_thread(self._answers)
                 missed = 0 if answers else missed + 1
         return self._last_words("the embedded broker lets nobody connect")
 

@@ -7,6 +7,7 @@ GatewayError
  +-- HistoryError        the history store cannot be used
  |    +-- HistoryBusyError    not now; says when to try again
  +-- BrokerError         the embedded broker did not start or stopped
+ +-- CredentialsError    accounts or certificates of a broker cannot be read, made or written
  +-- NotFoundError            what was asked for does not exist
  +-- BadRequestError          what was asked for makes no sense; says which part and what is allowed
  +-- ConflictError            what was asked for does not fit what there is now
@@ -23,6 +24,7 @@ __all__ = [
     "BadRequestError",
     "BrokerError",
     "ConflictError",
+    "CredentialsError",
     "ForbiddenError",
     "GatewayError",
     "HistoryBusyError",
@@ -71,6 +73,10 @@ class HistoryBusyError(HistoryError):
 
 class BrokerError(GatewayError):
     """The embedded broker did not start, or stopped."""
+
+
+class CredentialsError(GatewayError):
+    """Accounts or certificates of a broker cannot be read, made or written."""
 
 
 class NotFoundError(GatewayError):

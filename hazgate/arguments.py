@@ -8,15 +8,19 @@ from typing import Annotated, Any, Never
 
 import typer
 
-from config.errors import PlantError
+from config.errors import CertificateError, PlantError
 from config.plant.load import DEMO_PLANT, load_plant
 from config.plant.model import Plant
 from config.settings import BrokerAddress, HistoryAddress, RecordsAddress
+from config.tls import client_context
 
 __all__ = [
+    "BrokerPassword",
     "DeskOption",
     "HistoryOption",
     "HistoryToken",
+    "HttpCertificate",
+    "HttpKey",
     "KeepDays",
     "MaxGb",
     "NoAccounts",
@@ -65,12 +69,28 @@ def read_plant(name: str) -> Plant:
         raise typer.Exit(2) from error
 
 
-def broker_address(text: str) -> BrokerAddress:
-    """Read a broker address; a wrong one ends with exit 2."""
+BrokerPassword = Annotated[
+    Path | None, typer.Option("--broker-password-file", help="File with the password of the user in --broker.")
+]
+
+
+def broker_address(text: str, password_file: Path | None = None) -> BrokerAddress:
+    """Read a broker address; a wrong one, or a file of it that cannot be used, ends with exit 2."""
     try:
-        return BrokerAddress.parse(text)
-    except ValueError as error:
+        password = password_file.read_text(encoding="utf-8").strip() if password_file else None
+        address = BrokerAddress.parse(text, password)
+        client_context(address)
+    except (ValueError, OSError, CertificateError) as error:
         wrong_use(str(error))
+    return address
+
+
+HttpCertificate = Annotated[
+    Path | None, typer.Option("--tls-cert", help="HTTPS: certificate (PEM) with all between it and the root.")
+]
+HttpKey = Annotated[
+    Path | None, typer.Option("--tls-key", help="HTTPS: its private key; default: in the certificate's file.")
+]
 
 
 HistoryOption = Annotated[

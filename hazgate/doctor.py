@@ -19,7 +19,7 @@ from pathlib import Path
 from config.plant.model import Text
 from gateway.records.database import DATABASE_FILE, newest_revision
 
-__all__ = ["Finding", "Verdict", "look_at_certificate", "look_at_data", "look_at_machine"]
+__all__ = ["Finding", "Verdict", "judge_end", "look_at_certificate", "look_at_data", "look_at_machine"]
 
 _GIB = 1024**3
 _FULL_BYTES, _LOW_BYTES = 1 * _GIB, 5 * _GIB
@@ -87,10 +87,15 @@ def look_at_certificate(path: Path, now_ms: int) -> Finding:
         mend = Text("检查文件是否为 PEM 证书", "is it a certificate in PEM form?")
         return Finding("certificate", Verdict.FAIL, f"{path}: {done.stderr.strip()[:200]}", mend)
     ends = datetime.strptime(done.stdout.strip().partition("=")[2], "%b %d %H:%M:%S %Y %Z").replace(tzinfo=UTC)
-    days = (ends.timestamp() - now_ms / 1000) / 86_400
+    return judge_end("certificate", str(path), ends.timestamp(), now_ms)
+
+
+def judge_end(name: str, what: str, ends_s: float, now_ms: int) -> Finding:
+    """Say whether a certificate that ends then is good for long enough."""
+    days = (ends_s - now_ms / 1000) / 86_400
     verdict = Verdict.FAIL if days < _FAIL_DAYS else Verdict.WARN if days < _WARN_DAYS else Verdict.OK
     mend = Text("更换证书", "renew it")
-    return Finding("certificate", verdict, f"{path}: {days:.0f} days left", None if verdict is Verdict.OK else mend)
+    return Finding(name, verdict, f"{what}: {days:.0f} days left", None if verdict is Verdict.OK else mend)
 
 
 def _space(data: Path) -> Finding:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,16 +15,18 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from config.contract.frame import MAX_FRAME_BYTES
+from config.contract.topics import doctor_topic
+from config.errors import CertificateError
 from config.plant.model import Text
 from config.settings import BrokerAddress
-from hazgate.doctor import Finding, Verdict
+from config.tls import client_context, explained
+from hazgate.doctor import Finding, Verdict, judge_end
 
-__all__ = ["look_at_broker"]
+__all__ = ["look_at_broker", "look_at_broker_certificate"]
 
 _MESSAGES = 1_500
 """Mosquitto as shipped keeps 1 000 for an absent client and drops the rest without a word."""
 _WITHIN_S = 10.0
-_TOPIC = "hazgate-doctor"
 _MAX_UNDER_WAY = 65_535
 _FEW_UNDER_WAY = 100
 _UNSUPPORTED = "Unsupported protocol version"
@@ -49,6 +53,23 @@ def look_at_broker(address: BrokerAddress) -> Iterator[Finding]:
     fine = kept >= _MESSAGES
     found = f"kept {kept} of {_MESSAGES} messages for a client that was away"
     yield Finding("broker queue", Verdict.OK if fine else Verdict.FAIL, found, None if fine else mend)
+
+
+def look_at_broker_certificate(address: BrokerAddress, now_ms: int) -> Finding | None:
+    """Say how long the certificate the broker shows is good for; None when it shows none."""
+    try:
+        context = client_context(address)
+        if context is None:
+            return None
+        with (
+            socket.create_connection((address.host, address.port), _WITHIN_S) as plain,
+            context.wrap_socket(plain, server_hostname=address.host) as connection,
+        ):
+            shown: dict[str, Any] = connection.getpeercert() or {}
+    except (OSError, CertificateError) as error:
+        mend = Text("更换证书，或指定正确的签发者", "renew it, or name the right issuer")
+        return Finding("broker certificate", Verdict.FAIL, f"{address.shown}: {explained(error)}", mend)
+    return judge_end("broker certificate", address.shown, ssl.cert_time_to_seconds(shown["notAfter"]), now_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +115,7 @@ def _judge(limits: _Limits) -> Iterator[Finding]:
 
 def _let_wait(address: BrokerAddress, name: str) -> int:
     """Return how many of `_MESSAGES` a client receives that was away while they were sent."""
-    topic = f"{_TOPIC}/{name}"
+    topic = doctor_topic(name)
     try:
         with _Visit(address, name) as first:
             first.subscribe(topic)
@@ -134,7 +155,7 @@ class _Visit:
         self.properties: Any = None
         """Of the broker's answer; MQTT 5 only."""
         self._client.max_inflight_messages_set(1000)
-        self._client.username_pw_set(address.username, address.password)
+        self._client.username_pw_set(address.username, address.secret())
         self._answered = threading.Event()
         self._refused = ""
         self._count = 0
@@ -145,9 +166,12 @@ class _Visit:
         self._client.on_publish = self._counted
         self._client.on_message = self._counted
         try:
+            context = client_context(address)
+            if context is not None:
+                self._client.tls_set_context(context)
             self._client.connect(address.host, address.port)
-        except OSError as error:
-            raise _NoAnswerError(str(error)) from error
+        except (OSError, CertificateError) as error:
+            raise _NoAnswerError(explained(error)) from error
         self._client.loop_start()
         self._wait("connect")
         if self._refused:

@@ -13,6 +13,7 @@ import aiomqtt
 
 from config.clock import Clock
 from config.settings import BrokerAddress
+from config.tls import client_context, explained
 from simulators.payloads import Message, Sample
 
 __all__ = ["PlaySettings", "SentLedger", "play"]
@@ -146,7 +147,8 @@ class _Player:
             broker.host,
             broker.port,
             username=broker.username,
-            password=broker.password,
+            password=broker.secret(),
+            tls_context=client_context(broker),
             keepalive=broker.keepalive_s,
             max_inflight_messages=self._settings.window,
             timeout=_HANDSHAKE_S,
@@ -164,7 +166,7 @@ class _Player:
                 silent.cancel()
                 done = True
         except* aiomqtt.MqttError as errors:
-            self.ledger.error = str(_first(errors))
+            self.ledger.error = explained(_first(errors))
         finally:
             self.ledger.connected = False
         return done

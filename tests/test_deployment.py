@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -14,7 +15,13 @@ import pytest
 import typer
 import yaml
 
+from config.access import accounts
+from config.plant.load import DEMO_PLANT, load_plant
+from gateway.broker import child_command, free_port
+from gateway.credentials import Hashes, write_book
+from gateway.probe import Probe
 from hazgate.cli import COMMANDS, build
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -67,7 +74,7 @@ def test_everything_a_service_names_is_there(name: str) -> None:
 
 
 def test_secrets_reach_neither_the_repository_nor_the_image() -> None:
-    folders = {Path(secret["file"]).parent.name for secret in COMPOSE["secrets"].values()}
+    folders = {Path(secret["file"]).parts[0] for secret in COMPOSE["secrets"].values()}
     assert folders == {"secrets"}
     assert "/secrets/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
     assert "secrets" in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
@@ -85,10 +92,65 @@ def test_the_commands_of_compose_are_ours(name: str) -> None:
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
 def test_the_commands_of_systemd_are_ours(unit: Path) -> None:
+    text = unit.read_text(encoding="utf-8").replace("%d", "/run/credentials").replace("%i", "tankfarm")
+    lines = re.findall(r"^ExecStart(?:Pre)?=(.*)$", text, re.MULTILINE)
+    assert lines
+    for line in lines:
+        program, *words = shlex.split(line)
+        assert program.endswith("/hazgate")
+        check_words(words)
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_no_unit_opens_a_broker_or_reaches_one_over_the_network_without_an_account(unit: Path) -> None:
     (line,) = re.findall(r"^ExecStart=(.*)$", unit.read_text(encoding="utf-8"), re.MULTILINE)
-    program, *words = shlex.split(line.replace("%d", "/run/credentials").replace("%i", "tankfarm"))
-    assert program.endswith("/hazgate")
-    check_words(words)
+    if "--mqtt-host" in line:
+        assert "--broker-credentials" in line
+        assert "--broker-certificates" in line
+        assert "--mqtt-anonymous" not in line
+    for address in re.findall(r"broker (mqtts?://\S+)", line):
+        assert "@" in address or "//127.0.0.1:" in address
+        assert "@127.0.0.1:" in address or "//127.0.0.1:" in address or address.startswith("mqtts://")
+
+
+@pytest.mark.parametrize("name", [name for name, one in SERVICES.items() if "build" in one])
+def test_every_client_of_the_composed_broker_has_an_account(name: str) -> None:
+    plant = load_plant(DEMO_PLANT)
+    for word in SERVICES[name]["command"]:
+        found = re.fullmatch(r"--(plant-)?broker=mqtt://(\w+)@broker:1883", str(word))
+        assert found or "broker=" not in str(word), word
+        if found:
+            assert found[2] in accounts(plant)
+            secret = f"broker_{found[2]}"
+            assert f"--{found[1] or ''}broker-password-file=/run/secrets/{secret}" in SERVICES[name]["command"]
+            assert COMPOSE["secrets"][secret]["file"].endswith(f"/passwords/{found[2]}")
+
+
+def test_the_composed_mosquitto_starts_and_lets_in_whom_it_knows(tmp_path: Path) -> None:
+    """Its shell command, run here with other paths."""
+    write_book(tmp_path, {"tankfarm": Hashes.of("word")}, accounts(load_plant(DEMO_PLANT)))
+    port = free_port()
+    shell, _, line = SERVICES["broker"]["command"]
+    changes = {
+        "/run/secrets/mosquitto_passwd": str(tmp_path / "mosquitto.passwd"),
+        "/run/secrets/mosquitto_acl": str(tmp_path / "mosquitto.acl"),
+        "/etc/hazgate/mosquitto.conf": str(ROOT / "config" / "mosquitto.conf"),
+        "/tmp/m.conf": str(tmp_path / "m.conf"),
+        "listener 1883": f"listener {port} 127.0.0.1",
+        "exec mosquitto": "exec " + shlex.join(child_command("mosquitto")),
+        " }": "; echo user root; }" if os.geteuid() == 0 else " }",
+    }
+    for old, new in changes.items():
+        assert old in line
+        line = line.replace(f";{old}" if old == " }" else old, new)
+    process = subprocess.Popen([shell, "-c", line])
+    try:
+        eventually(Probe("127.0.0.1", port, "tankfarm", "word").answers, 15.0)
+        assert not Probe("127.0.0.1", port).answers()
+        assert not Probe("127.0.0.1", port, "tankfarm", "other").answers()
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)

@@ -13,12 +13,14 @@ __all__ = [
     "EdgeTopic",
     "Kind",
     "alarm_topic",
+    "doctor_topic",
     "edge_topic",
     "is_edge_id",
     "is_tag_name",
     "local_alarm_topic",
     "parse_edge_topic",
     "point_topic",
+    "site_topics",
     "subscriptions",
 ]
 
@@ -78,6 +80,16 @@ def local_alarm_topic(site: str, edge: str, alarm_id: str) -> str:
 def alarm_topic(site: str, alarm_id: str) -> str:
     """Return the topic on which the gateway retains the state of one alarm."""
     return f"{ROOT}/{site}/alarms/{alarm_id}"
+
+
+def site_topics(site: str) -> str:
+    """Return the filter of all that is said of one site."""
+    return f"{ROOT}/{site}/#"
+
+
+def doctor_topic(name: str) -> str:
+    """Return the topic on which `hazgate doctor` tries a broker; ``+`` for all."""
+    return f"hazgate-doctor/{name}"
 
 
 def subscriptions(site: str = "+") -> tuple[str, ...]:

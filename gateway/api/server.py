@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterator
 
 import uvicorn
@@ -24,12 +25,14 @@ class ApiServer(uvicorn.Server):
     run the application's shutdown only after every connection has closed, so an open stream would keep it waiting.
     """
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: FastAPI, tls: ssl.SSLContext | None = None) -> None:
         self._app = app
         self._context: Context = app.state.context
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE_S
         )
+        config.load()
+        config.ssl = tls  # uvicorn would make a context of its own from files; ours has been checked already
         super().__init__(config)
 
     @contextlib.contextmanager

@@ -21,7 +21,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from config.clock import Clock
+from config.errors import CertificateError
 from config.settings import BrokerAddress
+from config.tls import client_context, explained
 from gateway.ingest.mqtt_client import BufferedClient
 from gateway.ingest.transport import Message
 
@@ -38,7 +40,12 @@ _CONNECT_TIMEOUT_S = 2.0
 _CONNACK_TIMEOUT_S = 10.0
 _BACKOFF_FIRST_S = 0.1
 _BACKOFF_LAST_S = 5.0
+_CLOSED = "closed"
 _UNSUPPORTED_VERSION = "Unsupported protocol version"
+_LET_IN = (
+    "核对账号与密码 / see to user and password: --broker mqtts://gateway@HOST --broker-password-file FILE, "
+    "made by `hazgate broker credentials`"
+)
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +77,8 @@ class MqttTransport:
         self._subscribe_mid: int | None = None
         self._retry_at_s = 0.0
         self._attempts = 0
+        self._unreachable = ""
+        self._said = ""
         self._deadline_s = 0.0
         self._asleep, self._alarm_clock = socket.socketpair()
         self._asleep.settimeout(0)
@@ -132,7 +141,7 @@ class MqttTransport:
                 client.disconnect()
                 client.loop_write()
                 client.flush()
-        self._lose("closed")
+        self._lose(_CLOSED)
         self._asleep.close()
         self._alarm_clock.close()
 
@@ -198,15 +207,19 @@ class MqttTransport:
         try:
             exchange()
         except (OSError, ValueError) as error:  # ValueError: waiting for a socket that was just closed
-            self._lose(str(error))
+            self._lose(explained(error))
 
     def _lose(self, why: str) -> None:
         client, self._client = self._client, None
         if client is None:
             return
         client._sock_close()  # noqa: SLF001 - the only way to close without the DISCONNECT that would drop our session
+        why = explained(why, self._said)
         if self._connected:
-            log.warning("broker_lost", why=why, broker=f"{self._address.host}:{self._address.port}")
+            log.warning("broker_lost", why=why, broker=self._address.shown)
+        elif why not in {self._unreachable, _UNSUPPORTED_VERSION, _CLOSED}:
+            log.warning("broker_unreachable", why=why, broker=self._address.shown)
+            self._unreachable = why
         self._connected = False
         self._confirmed = []
         self._back_off()
@@ -219,16 +232,18 @@ class MqttTransport:
             self._wait(min(wait_s, timeout_s))
             return
         self._generation += 1
+        self._said = ""
         self._client = self._make_client()
         self._deadline_s = self._clock.monotonic_s() + _CONNACK_TIMEOUT_S
         try:
             self._connect(self._client)
-        except (OSError, ValueError) as error:
-            if self._attempts == 0:
-                log.warning("broker_unreachable", why=str(error), broker=f"{self._address.host}:{self._address.port}")
-            self._lose(str(error))
+        except (OSError, ValueError, CertificateError) as error:
+            self._lose(explained(error))
 
     def _connect(self, client: BufferedClient) -> None:
+        context = client_context(self._address)
+        if context is not None:
+            client.tls_set_context(context)
         host, port, keepalive_s = self._address.host, self._address.port, self._address.keepalive_s
         if self._protocol == MQTTProtocolVersion.MQTTv5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's own
@@ -244,10 +259,11 @@ class MqttTransport:
         client.max_inflight_messages_set(_RECEIVE_MAXIMUM)
         client.max_queued_messages_set(0)
         if self._address.username is not None:
-            client.username_pw_set(self._address.username, self._address.password)
+            client.username_pw_set(self._address.username, self._address.secret())
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_publish = self._on_publish
+        client.on_log = self._on_log
         # With this set paho leaves writing to us instead of writing at every acknowledgement.
         client.on_socket_register_write = lambda _client, _userdata, _socket: None
         return client
@@ -268,10 +284,15 @@ class MqttTransport:
                 self._protocol = MQTTProtocolVersion.MQTTv311
                 self._attempts = 0
             else:
-                log.error("broker_refused", why=str(code), broker=f"{self._address.host}:{self._address.port}")
+                self._refused(str(code))
             self._lose(str(code))
             return
         _, self._subscribe_mid = client.subscribe([(topic, 1) for topic in self._subscriptions])
+
+    def _refused(self, why: str) -> None:
+        if why != self._unreachable:
+            log.error("broker_refused", why=why, broker=self._address.shown, mend=_LET_IN)
+            self._unreachable = why
 
     def _on_subscribe(
         self, _client: paho.Client, _userdata: object, mid: int, codes: list[ReasonCode], _properties: object
@@ -285,8 +306,14 @@ class MqttTransport:
             return
         self._connected = True
         self._attempts = 0
+        self._unreachable = ""
         version = "5" if self._protocol == MQTTProtocolVersion.MQTTv5 else "3.1.1"
-        log.info("broker_connected", broker=f"{self._address.host}:{self._address.port}", mqtt=version)
+        log.info("broker_connected", broker=self._address.shown, mqtt=version)
+
+    def _on_log(self, _client: paho.Client, _userdata: object, level: int, said: str) -> None:
+        """Keep what paho writes of a broken connection: its error says only that it is broken."""
+        if level == paho.MQTT_LOG_ERR:
+            self._said = said
 
     def _on_arrival(self, topic: bytes, payload: bytes, packet_id: int) -> None:
         try:

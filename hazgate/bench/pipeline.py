@@ -23,10 +23,11 @@ import psutil
 from config.clock import Clock
 from config.mosquitto import mosquitto_conf
 from gateway.app import HISTORY_FILE
-from gateway.broker import answers_mqtt, child_command, free_port
+from gateway.broker import child_command, free_port
 from gateway.errors import BrokerError
 from gateway.history.duckdb_store import count_rows
 from gateway.nats import nats_conf
+from gateway.probe import answers_mqtt
 from hazgate.bench.load import Case, Load
 from hazgate.leash import leashed
 

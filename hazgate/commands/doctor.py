@@ -11,6 +11,7 @@ import typer
 
 from config.clock import SystemClock
 from hazgate.arguments import (
+    BrokerPassword,
     HistoryOption,
     HistoryToken,
     RecordsOption,
@@ -21,7 +22,7 @@ from hazgate.arguments import (
     records_address,
 )
 from hazgate.doctor import Finding, Verdict, look_at_certificate, look_at_data, look_at_machine
-from hazgate.doctor_broker import look_at_broker
+from hazgate.doctor_broker import look_at_broker, look_at_broker_certificate
 from hazgate.doctor_stores import look_at_history_server, look_at_records_server, look_at_stores
 
 __all__ = ["run"]
@@ -32,7 +33,10 @@ _MARKS = {Verdict.OK: "正常 ok  ", Verdict.WARN: "注意 warn", Verdict.FAIL: 
 def run(
     *,
     data: Annotated[list[Path] | None, typer.Option(help="Data directory of a gateway or an edge.")] = None,
-    broker: Annotated[str, typer.Option(help="mqtt://host:port; its limits are measured.")] = "",
+    broker: Annotated[
+        str, typer.Option(help="mqtt://host:port, mqtts://..; its limits are measured. With accounts: the gateway's.")
+    ] = "",
+    broker_password_file: BrokerPassword = None,
     plant: Annotated[str, typer.Option(help="Plant file to be read.")] = "",
     records: RecordsOption = "",
     history: HistoryOption = "",
@@ -47,7 +51,10 @@ def run(
         described = read_plant(plant)
         findings.append(Finding("plant", Verdict.OK, f"{plant_path(plant)}: {len(described.tags)} tags"))
     if broker:
-        findings += look_at_broker(broker_address(broker))
+        address = broker_address(broker, broker_password_file)
+        findings += look_at_broker(address)
+        shown = look_at_broker_certificate(address, SystemClock().wall_ms())
+        findings += [shown] if shown else []
     if (database := records_address(records, None)) is not None:
         findings.append(look_at_records_server(database))
     if (server := history_address(history, history_token_file)) is not None:

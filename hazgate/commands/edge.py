@@ -16,7 +16,7 @@ from config.settings import EdgeSettings
 from edge.app import run_edge
 from edge.errors import EdgeError, UnknownDriverError, UnknownEdgeError
 from edge.report import FRESH_S, read_report
-from hazgate.arguments import PlantFile, broker_address, read_plant, wrong_use
+from hazgate.arguments import BrokerPassword, PlantFile, broker_address, read_plant, wrong_use
 from hazgate.edge_status import as_json, as_text
 from hazgate.logs import log_for_operators
 
@@ -53,9 +53,11 @@ def run(
     data: Annotated[Path | None, typer.Option(help="Data directory; the outbox lies in it.")] = None,
     plant: PlantFile = "demo",
     plant_broker: Annotated[
-        str, typer.Option(help="Where the sensors publish: host, host:port or mqtt://user:password@host:port")
+        str, typer.Option(help="Where the sensors publish: [mqtt://][user@]host[:port], mqtts://..[?ca=FILE] for TLS.")
     ] = "mqtt://127.0.0.1:1883",
+    plant_broker_password_file: Annotated[Path | None, typer.Option(help="File with the password for it.")] = None,
     broker: Annotated[str, typer.Option(help="Where the gateway listens, likewise.")] = "mqtt://127.0.0.1:1883",
+    broker_password_file: BrokerPassword = None,
     frame_max_samples: Annotated[int, typer.Option(help="A frame is closed at so many samples.")] = (
         _DEFAULT.frame_max_samples
     ),
@@ -88,8 +90,8 @@ def run(
         settings = EdgeSettings(
             edge=edge,
             data_dir=data,
-            plant_broker=broker_address(plant_broker),
-            uplink_broker=broker_address(broker),
+            plant_broker=broker_address(plant_broker, plant_broker_password_file),
+            uplink_broker=broker_address(broker, broker_password_file),
             frame_max_samples=frame_max_samples,
             frame_max_delay_ms=frame_max_delay_ms,
             outbox_max_bytes=outbox_max_bytes,

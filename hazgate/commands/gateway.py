@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
-import structlog
 import typer
 
 from config.clock import Clock, SystemClock
-from config.errors import PlantError
-from config.plant.load import load_plant
 from config.plant.model import Plant
-from config.settings import GatewaySettings
+from config.settings import BrokerAddress, GatewaySettings
 from gateway.app import run_api, run_gateway
 from gateway.errors import GatewayError
+from hazgate.again import begin_again, may_begin_again
 from hazgate.arguments import (
+    BrokerPassword,
     DeskOption,
     HistoryOption,
     HistoryToken,
+    HttpCertificate,
+    HttpKey,
     KeepDays,
     MaxGb,
     NoAccounts,
@@ -35,7 +34,6 @@ from hazgate.arguments import (
     history_address,
     history_bounds,
     http_address,
-    plant_path,
     read_plant,
     records_address,
     tell_password,
@@ -45,17 +43,20 @@ from hazgate.logs import log_for_operators
 
 __all__ = ["app"]
 
-log = structlog.get_logger(__name__)
-
 app = typer.Typer(help="运行网关 · Run a gateway on a broker that is already there.")
 
 _Told = Callable[[str], None]
 _Run = Callable[[GatewaySettings, Plant, Clock, asyncio.Event, _Told, _Told], Coroutine[Any, Any, None]]
 Data = Annotated[Path | None, typer.Option(help="Data directory: records, history, reserve, log.")]
-Broker = Annotated[str, typer.Option(help="mqtt://host:port, with user:password@ if needed")]
+Broker = Annotated[
+    str, typer.Option(help="mqtt://[user@]host:port, or mqtts://..[?ca=FILE][&cert=FILE&key=FILE] for TLS.")
+]
 Http = Annotated[str, typer.Option(help="Address of API and live page; port 0 takes a free one.")]
 CanaryUrl = Annotated[str, typer.Option(help="Receiver outside that is told of every reading of a canary tag.")]
-ForeignSites = Annotated[bool, typer.Option(help="Count what other sites publish on this broker as dead letters.")]
+ForeignSites = Annotated[
+    bool | None,
+    typer.Option(help="Count what other sites publish on this broker as dead letters; default: unless we have a user."),
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -65,7 +66,10 @@ def run(
     data: Data = None,
     plant: PlantFile = "demo",
     broker: Broker = "mqtt://127.0.0.1:1883",
+    broker_password_file: BrokerPassword = None,
     http: Http = "127.0.0.1:8080",
+    tls_cert: HttpCertificate = None,
+    tls_key: HttpKey = None,
     records: RecordsOption = "",
     records_password_file: RecordsPassword = None,
     history: HistoryOption = "",
@@ -74,17 +78,16 @@ def run(
     canary_url: CanaryUrl = "",
     history_keep_days: KeepDays = None,
     history_max_gb: MaxGb = None,
-    foreign_sites: ForeignSites = True,
+    foreign_sites: ForeignSites = None,
     no_accounts: NoAccounts = False,
 ) -> None:
     """运行网关：接收、判警、留存、告知。 Run the gateway: receive, evaluate, keep, tell."""
     if context.invoked_subcommand:
         return
-    settings = _settings(data, http, records, records_password_file, history, history_token_file, desk)
-    bounds = history_bounds(history_keep_days, history_max_gb)
-    taking = _taking(settings, broker, foreign_sites, canary_url).model_copy(
-        update={**bounds, "accounts": not no_accounts}
-    )
+    settings = _settings(data, http, (tls_cert, tls_key), records, records_password_file, history, history_token_file)
+    address = broker_address(broker, broker_password_file)
+    changes = {**history_bounds(history_keep_days, history_max_gb), **_who(desk, no_accounts)}
+    taking = _taking(settings, address, foreign_sites, canary_url).model_copy(update=changes)
     _run(run_gateway, taking, plant)
 
 
@@ -94,21 +97,25 @@ def worker(
     data: Data = None,
     plant: PlantFile = "demo",
     broker: Broker = "mqtt://127.0.0.1:1883",
+    broker_password_file: BrokerPassword = None,
     http: Http = "127.0.0.1:8081",
+    tls_cert: HttpCertificate = None,
+    tls_key: HttpKey = None,
     records: RecordsOption = "",
     records_password_file: RecordsPassword = None,
     history: HistoryOption = "",
     history_token_file: HistoryToken = None,
     desk: DeskOption = None,
     canary_url: CanaryUrl = "",
-    foreign_sites: ForeignSites = True,
+    foreign_sites: ForeignSites = None,
     no_accounts: NoAccounts = False,
 ) -> None:
     """接收、判警、留存，供独立接口进程使用。 The pipeline, for APIs of their own; its HTTP is for its own health."""
     if not records or not history:
         wrong_use("gateway worker needs --records postgresql://... and --history influx://...")
-    settings = _settings(data, http, records, records_password_file, history, history_token_file, desk)
-    taking = _taking(settings, broker, foreign_sites, canary_url).model_copy(update={"accounts": not no_accounts})
+    settings = _settings(data, http, (tls_cert, tls_key), records, records_password_file, history, history_token_file)
+    address = broker_address(broker, broker_password_file)
+    taking = _taking(settings, address, foreign_sites, canary_url).model_copy(update=_who(desk, no_accounts))
     _run(run_gateway, taking, plant)
 
 
@@ -117,6 +124,8 @@ def api(
     *,
     plant: PlantFile = "demo",
     http: Http = "127.0.0.1:8080",
+    tls_cert: HttpCertificate = None,
+    tls_key: HttpKey = None,
     records: RecordsOption = "",
     records_password_file: RecordsPassword = None,
     history: HistoryOption = "",
@@ -127,18 +136,23 @@ def api(
     """独立接口与页面进程，仅通过数据库查看。 API and live page alone: they see the worker only through the stores."""
     if not records or not history:
         wrong_use("gateway api needs --records postgresql://... and --history influx://..., as its worker")
-    settings = _settings(Path(), http, records, records_password_file, history, history_token_file, desk)
-    _run(run_api, settings.model_copy(update={"accounts": not no_accounts}), plant)
+    settings = _settings(Path(), http, (tls_cert, tls_key), records, records_password_file, history, history_token_file)
+    _run(run_api, settings.model_copy(update=_who(desk, no_accounts)), plant)
+
+
+def _who(desk: list[str] | None, no_accounts: bool) -> dict[str, Any]:
+    """Return who sits where and who may do what, as settings."""
+    return {"desks": desks_of(desk), "accounts": not no_accounts}
 
 
 def _settings(
     data: Path | None,
     http: str,
+    tls: tuple[Path | None, Path | None],
     records: str,
     password_file: Path | None,
     history: str,
     token_file: Path | None,
-    desk: list[str] | None,
 ) -> GatewaySettings:
     if data is None:
         wrong_use("gateway: --data DIR is needed")
@@ -147,14 +161,17 @@ def _settings(
         data_dir=data,
         http_host=host,
         http_port=port,
+        http_certificate=tls[0],
+        http_key=tls[1],
         records=records_address(records, password_file),
         history=history_address(history, token_file),
-        desks=desks_of(desk),
     )
 
 
-def _taking(settings: GatewaySettings, broker: str, foreign_sites: bool, canary_url: str) -> GatewaySettings:
-    more = {"broker": broker_address(broker), "foreign_sites": foreign_sites, "canary_url": canary_url}
+def _taking(
+    settings: GatewaySettings, broker: BrokerAddress, foreign_sites: bool | None, canary_url: str
+) -> GatewaySettings:
+    more = {"broker": broker, "foreign_sites": foreign_sites, "canary_url": canary_url}
     return settings.model_copy(update=more)
 
 
@@ -176,7 +193,7 @@ def _run(what: _Run, settings: GatewaySettings, plant: str) -> None:
 
         def reload() -> None:
             nonlocal again
-            again = _is_right(plant)
+            again = may_begin_again(plant, settings)
             if again:
                 stop.set()
 
@@ -198,18 +215,4 @@ def _run(what: _Run, settings: GatewaySettings, plant: str) -> None:
         typer.echo(f"hazgate gateway: {error}", err=True)
         raise typer.Exit(1) from error
     if again:
-        sys.stdout.flush()
-        os.execv(sys.executable, [sys.executable, "-m", "hazgate", *sys.argv[1:]])  # noqa: S606 - ourselves
-
-
-def _is_right(plant: str) -> bool:
-    """Say whether a plant file could be read; its mistakes are logged."""
-    path = plant_path(plant)
-    try:
-        load_plant(path)
-    except (PlantError, OSError) as error:
-        problems = [str(one) for one in error.problems] if isinstance(error, PlantError) else [str(error)]
-        log.error("plant_refused", plant=str(path), problems=problems[:20], total=len(problems))
-        return False
-    log.info("plant_taken", plant=str(path))
-    return True
+        begin_again()

@@ -9,7 +9,7 @@ import typer
 
 from config.clock import SystemClock
 from config.errors import PlantError
-from hazgate.arguments import broker_address, wrong_use
+from hazgate.arguments import BrokerPassword, broker_address, wrong_use
 from hazgate.playing import play_to_end, read_speed, tell
 from simulators.errors import ReplayError
 from simulators.recording import Spoiled
@@ -22,8 +22,9 @@ def run(
     file: Annotated[Path, typer.Argument(help="The recording: separated text with a header line.")],
     map_: Annotated[str, typer.Option("--map", help="What its columns are: a YAML file, or `skab`, `nab`.")],
     broker: Annotated[
-        str, typer.Option(help="mqtt://host:port, with user:password@ if needed")
+        str, typer.Option(help="mqtt://[user@]host:port, mqtts://..[?ca=FILE] for TLS.")
     ] = "mqtt://127.0.0.1:1883",
+    broker_password_file: BrokerPassword = None,
     speed: Annotated[str, typer.Option(help="Times recorded time; `max` for as fast as the broker takes it.")] = "1",
     shift: Annotated[
         Shift, typer.Option(help="Keep the recorded times, or move them so that they end now.")
@@ -32,7 +33,7 @@ def run(
     json_: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
     """将历史数据当作传感器数据重放。 Publish recorded data as if sensors sent it, over MQTT."""
-    pace, address = read_speed(speed), broker_address(broker)
+    pace, address = read_speed(speed), broker_address(broker, broker_password_file)
     replay, survey = _open(file, map_, limit)
     _tell_spoiled(survey.spoiled)
     moved_ms = shift_ms(survey, shift, SystemClock().wall_ms(), pace)

@@ -12,7 +12,7 @@ import typer
 
 from config.clock import SystemClock
 from config.errors import PlantError
-from hazgate.arguments import broker_address, wrong_use
+from hazgate.arguments import BrokerPassword, broker_address, wrong_use
 from hazgate.playing import play_to_end, read_speed, tell
 from simulators.errors import EncodingError, ScenarioError
 from simulators.library import Loaded, load_scenario, shipped
@@ -23,9 +23,11 @@ __all__ = ["run"]
 
 def run(
     scenario: Annotated[str, typer.Argument(help="Name of a shipped scenario, or a file.")] = "",
+    *,
     broker: Annotated[
-        str, typer.Option(help="mqtt://host:port, with user:password@ if needed")
+        str, typer.Option(help="mqtt://[user@]host:port, mqtts://..[?ca=FILE] for TLS.")
     ] = "mqtt://127.0.0.1:1883",
+    broker_password_file: BrokerPassword = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the scenario's own.", min=0)] = None,
     seconds: Annotated[float | None, typer.Option(help="Instead of the scenario's duration.")] = None,
     speed: Annotated[str, typer.Option(help="Times real time; `max` for as fast as the broker takes it.")] = "1",
@@ -41,7 +43,7 @@ def run(
         wrong_use(f"name a scenario: {', '.join(shipped())}, or a file")
     if seconds is not None and not 0.0 < seconds < math.inf:
         wrong_use(f"--seconds {seconds:g}: more than 0")
-    pace, address = read_speed(speed), broker_address(broker)
+    pace, address = read_speed(speed), broker_address(broker, broker_password_file)
     loaded = _load(scenario)
     seed = loaded.scenario.seed if seed is None else seed
     seconds = loaded.scenario.duration_s if seconds is None else seconds

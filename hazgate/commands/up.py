@@ -11,13 +11,16 @@ import typer
 
 from config.clock import Clock, SystemClock
 from config.plant.model import EdgeKind, Plant
-from config.settings import BrokerAddress, GatewaySettings
+from config.settings import GatewaySettings
 from gateway.app import run_gateway
 from gateway.broker import EmbeddedBroker
 from gateway.errors import GatewayError
+from hazgate.again import begin_again, may_begin_again
 from hazgate.arguments import (
     HistoryOption,
     HistoryToken,
+    HttpCertificate,
+    HttpKey,
     KeepDays,
     MaxGb,
     NoAccounts,
@@ -32,6 +35,14 @@ from hazgate.arguments import (
     tell_password,
 )
 from hazgate.groups import sentences
+from hazgate.guarding import (
+    BrokerAnonymous,
+    BrokerCertificates,
+    BrokerClientCertificates,
+    BrokerCredentials,
+    beside,
+    guard_of,
+)
 from hazgate.logs import log_for_operators
 
 __all__ = ["run"]
@@ -55,32 +66,49 @@ def run(
     history_max_gb: MaxGb = None,
     no_accounts: NoAccounts = False,
     mqtt_host: Annotated[str, typer.Option(help="Address of the MQTT listener; 0.0.0.0 lets edges in.")] = "127.0.0.1",
+    mqtt_anonymous: BrokerAnonymous = False,
+    broker_credentials: BrokerCredentials = None,
+    broker_certificates: BrokerCertificates = None,
+    client_certificates: BrokerClientCertificates = False,
+    tls_cert: HttpCertificate = None,
+    tls_key: HttpKey = None,
 ) -> None:
-    """一条命令运行：内置消息代理与网关。 Run the embedded broker and a gateway until Ctrl-C or SIGTERM."""
+    """一条命令运行：内置消息代理与网关。 Run the embedded broker and a gateway until Ctrl-C or SIGTERM.
+
+    SIGHUP with a plant file and certificates that are right begins again with them.
+    """
     log_for_operators()
     host, http_port = http_address(http)
     described = read_plant(plant)
     clock = SystemClock()
-    broker = EmbeddedBroker(data / "broker", clock=clock, host=mqtt_host, port=port)
+    guard = guard_of(mqtt_host, broker_credentials, broker_certificates, client_certificates, anonymous=mqtt_anonymous)
+    broker = EmbeddedBroker(data / "broker", clock=clock, host=mqtt_host, port=port, guard=guard)
     settings = GatewaySettings(
         data_dir=data / "gateway",
-        broker=BrokerAddress.parse(broker.address),
+        broker=beside(broker, guard),
         http_host=host,
         http_port=http_port,
+        http_certificate=tls_cert,
+        http_key=tls_key,
         records=records_address(records, records_password_file),
         history=history_address(history, history_token_file),
         accounts=not no_accounts,
         **history_bounds(history_keep_days, history_max_gb),
     )
+    again = False
     try:
-        asyncio.run(_serve(broker, settings, described, clock))
+        again = asyncio.run(_serve(broker, settings, described, clock, plant))
     except* GatewayError as errors:
         typer.echo(f"hazgate up: {sentences(errors)}", err=True)
         raise typer.Exit(1) from None
+    if again:
+        begin_again()
 
 
-async def _serve(broker: EmbeddedBroker, settings: GatewaySettings, plant: Plant, clock: Clock) -> None:
-    """Run both until a signal asks for the end.
+async def _serve(
+    broker: EmbeddedBroker, settings: GatewaySettings, plant: Plant, clock: Clock, plant_name: str
+) -> bool:
+    """Run both until a signal asks for the end; says whether to begin again.
 
     Raises:
         GatewayError: One of them did not start, or failed; alone or in a group.
@@ -88,10 +116,20 @@ async def _serve(broker: EmbeddedBroker, settings: GatewaySettings, plant: Plant
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    again = False
+
+    def reload() -> None:
+        nonlocal again
+        again = may_begin_again(plant_name, settings)
+        if again:
+            stop.set()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
     async with broker, asyncio.TaskGroup() as tasks:
         watching = tasks.create_task(broker.supervise())
         await run_gateway(settings, plant, clock, stop, lambda address: _welcome(address, broker, plant), tell_password)
         watching.cancel()
+    return again
 
 
 def _welcome(address: str, broker: EmbeddedBroker, plant: Plant) -> None:
@@ -99,9 +137,7 @@ def _welcome(address: str, broker: EmbeddedBroker, plant: Plant) -> None:
     agents = [edge.id for edge in plant.edges.values() if edge.kind is EdgeKind.AGENT]
     typer.echo(f"实时页面 live page  {address}/")
     typer.echo(f"接口     API        {address}/api/v1")
-    typer.echo(f"消息代理 MQTT       mqtt://{broker.address}")
+    typer.echo(f"消息代理 MQTT       {broker.url}")
     for edge in agents:
-        typer.echo(
-            f"边缘     edge       hazgate edge --edge {edge} --data DIR --plant FILE --broker mqtt://{broker.address}"
-        )
+        typer.echo(f"边缘     edge       hazgate edge --edge {edge} --data DIR --plant FILE --broker {broker.url}")
     typer.echo("Ctrl-C 结束 ends")

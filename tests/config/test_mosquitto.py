@@ -40,7 +40,7 @@ def test_without_a_directory_nothing_is_saved() -> None:
 
 
 def test_a_shipped_file_without_a_needed_line_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "mosquitto.conf").write_text("listener 1883\n")
+    (tmp_path / "mosquitto.conf").write_text("listener 1883\nallow_anonymous true\n")
     monkeypatch.setattr(mosquitto, "files", lambda _package: tmp_path)
     with pytest.raises(ConfigError, match="no line sets persistence"):
         mosquitto_conf(1883)

@@ -18,9 +18,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from config.clock import SystemClock
 from gateway import broker as module
-from gateway import nats
-from gateway.broker import EmbeddedBroker, answers_mqtt, free_port
+from gateway import entrance, nats
+from gateway.broker import EmbeddedBroker, free_port
 from gateway.errors import BrokerError
+from gateway.probe import answers_mqtt
 from tests.support.paho import ended
 from tests.support.waiting import eventually, eventually_async
 
@@ -100,7 +101,7 @@ async def test_a_directory_has_one_broker(embedded: EmbeddedBroker, tmp_path: Pa
 async def test_a_server_that_does_not_come_up_is_reported_with_its_last_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "nats_conf", lambda *_, **__: "mqtt { colour: green }")
+    monkeypatch.setattr(entrance, "nats_conf", lambda *_, **__: "mqtt { colour: green }")
     broker = EmbeddedBroker(tmp_path, clock=SystemClock(), port=0)
     with pytest.raises(BrokerError, match=r"ended with 1.*(?s:.*)colour"):
         await broker.start()

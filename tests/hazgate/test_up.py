@@ -13,7 +13,7 @@ import httpx
 import psutil
 import pytest
 
-from gateway.broker import answers_mqtt
+from gateway.probe import answers_mqtt
 from tests.support.plants import MINI_PLANT
 from tests.support.waiting import eventually
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import socket
 import subprocess
 from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from config.clock import SystemClock
 from config.mosquitto import mosquitto_conf
-from gateway.broker import answers_mqtt, child_command, free_port
-from gateway.nats import limit_queue, nats_conf
+from config.settings import BrokerGuard
+from gateway.broker import child_command, free_port
+from gateway.entrance import Entrance
+from gateway.nats import limit_queue
+from gateway.probe import Probe
 
 __all__ = ["BROKERS", "Broker", "Mosquitto", "Nats"]
 
@@ -28,8 +34,9 @@ class Broker(ABC):
 
     kind: str
 
-    def __init__(self, work_dir: Path) -> None:
+    def __init__(self, work_dir: Path, *, guard: BrokerGuard | None = None) -> None:
         self.host = "127.0.0.1"
+        self.guard = guard or BrokerGuard()
         self.port = free_port()
         self.state_dir = work_dir / f"{self.kind}-{self.port}"
         self._log_file = work_dir / f"{self.kind}-{self.port}.log"
@@ -80,8 +87,19 @@ class Broker(ABC):
         raise RuntimeError(message)
 
     def _serves(self, _pid: int) -> bool:
-        """Say whether clients can connect."""
-        return answers_mqtt(self.host, self.port)
+        """Say whether clients can connect; a guarded broker, whether somebody listens."""
+        if self.guard == BrokerGuard():
+            return Probe(self.host, self.port).answers()
+        try:
+            socket.create_connection((self.host, self.port), timeout=1.0).close()
+        except OSError:
+            return False
+        return True
+
+    def reload(self) -> None:
+        """Let it read changed accounts and certificates (SIGHUP)."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGHUP)
 
     def stop(self) -> None:
         """End it the polite way (SIGTERM)."""
@@ -135,12 +153,13 @@ class Mosquitto(Broker):
 
     kind = "mosquitto"
 
-    def __init__(self, work_dir: Path, *, persistent: bool = False) -> None:
-        super().__init__(work_dir)
+    def __init__(self, work_dir: Path, *, persistent: bool = False, guard: BrokerGuard | None = None) -> None:
+        super().__init__(work_dir, guard=guard)
         self._persistent = persistent
 
     def _command(self) -> list[str]:
-        text = mosquitto_conf(self.port, host=self.host, persistence_dir=self.state_dir if self._persistent else None)
+        saved = self.state_dir if self._persistent else None
+        text = mosquitto_conf(self.port, host=self.host, persistence_dir=saved, guard=self.guard)
         if os.geteuid() == 0:
             text += "user root\n"  # else it becomes the user mosquitto, who may not enter pytest's directories
         conf = self.state_dir / "mosquitto.conf"
@@ -153,13 +172,25 @@ class Nats(Broker):
 
     kind = "nats"
 
-    def _command(self) -> list[str]:
+    def __init__(self, work_dir: Path, *, guard: BrokerGuard | None = None) -> None:
+        super().__init__(work_dir, guard=guard)
+        self._entrance = Entrance(self.state_dir, self.guard, SystemClock().wall_ms())
+
+    def reload(self) -> None:
+        self._write()
+        super().reload()
+
+    def _write(self) -> Path:
         conf = self.state_dir / "nats.conf"
-        conf.write_text(nats_conf(self.state_dir, self.host, self.port), encoding="utf-8")
-        return child_command("nats-server", "--config", str(conf))
+        self._entrance.write(conf, self.host, self.port)
+        return conf
+
+    def _command(self) -> list[str]:
+        return child_command("nats-server", "--config", str(self._write()))
 
     def _serves(self, pid: int) -> bool:
-        return super()._serves(pid) and limit_queue(self.state_dir, pid)
+        probe = self._entrance.probe(self.host, self.port)
+        return probe.answers() and limit_queue(self.state_dir, pid, self._entrance.insiders)
 
 
 BROKERS: dict[str, type[Broker]] = {"mosquitto": Mosquitto, "embedded": Nats}

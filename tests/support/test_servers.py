@@ -15,7 +15,7 @@ from paho.mqtt import publish
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from gateway.broker import answers_mqtt
+from gateway.probe import answers_mqtt
 from tests.support.paho import ended
 from tests.support.servers import Broker, Mosquitto
 from tests.support.waiting import eventually, eventually_async

@@ -11,17 +11,19 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from config.clock import Clock, SystemClock
 from config.contract.topics import subscriptions
 from config.settings import BrokerAddress
+from gateway import entrance
 from gateway.broker import free_port
 from gateway.ingest.mqtt import MqttTransport
 from gateway.nats import nats_conf
-from tests.support import servers
 from tests.support.clocks import ManualClock
 from tests.support.mqtt_peer import Peer, publish_bytes
 from tests.support.servers import BROKERS, Broker, Mosquitto
@@ -48,12 +50,12 @@ def transport_to(address: BrokerAddress, clock: Clock | None = None) -> Iterator
 def broker(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
     """Each kind of broker; the embedded one redelivers after a second instead of ten."""
 
-    def quick(data_dir: Path, host: str, port: int) -> str:
-        text = nats_conf(data_dir, host, port)
+    def quick(data_dir: Path, host: str, port: int, **more: Any) -> str:  # noqa: ANN401 - handed on
+        text = nats_conf(data_dir, host, port, **more)
         assert 'ack_wait: "10s"' in text
         return text.replace('ack_wait: "10s"', 'ack_wait: "1s"')
 
-    monkeypatch.setattr(servers, "nats_conf", quick)
+    monkeypatch.setattr(entrance, "nats_conf", quick)
     with BROKERS[request.param](tmp_path) as started:
         yield started
 
@@ -242,12 +244,12 @@ def test_a_host_name_that_cannot_be_one_is_no_error_of_the_pipeline() -> None:
 
 def test_a_wrong_password_is_said_and_a_right_one_let_in(tmp_path: Path) -> None:
     with MosquittoWithPassword(tmp_path) as broker:
-        wrong = BrokerAddress(host=broker.host, port=broker.port, username="gateway", password="wrong")
+        wrong = BrokerAddress(host=broker.host, port=broker.port, username="gateway", password=SecretStr("wrong"))
         with capture_logs() as logs, transport_to(wrong) as transport:
             polled(transport, lambda: any(entry["event"] == "broker_refused" for entry in logs))
             assert not transport.connected
         assert {entry["why"] for entry in logs} == {"Not authorized"}
-        with transport_to(wrong.model_copy(update={"password": "secret"})) as transport:
+        with transport_to(wrong.model_copy(update={"password": SecretStr("secret")})) as transport:
             connect(transport)
 
 
