@@ -48,7 +48,7 @@ class HttpChannelContract(ABC):
         return constructor(model.model_validate(document), clock or SystemClock())
 
     def error(self, receiver: HttpReceiver, within_s: float = 5.0, **more: object) -> ChannelError:
-        channel = self.channel(receiver, **more)
+        channel = self.channel(receiver, None, **more)
         with pytest.raises(ChannelError) as caught:
             channel.send(message(), [WANG], within_s)
         text = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
@@ -100,7 +100,7 @@ class HttpChannelContract(ABC):
         receiver.conduct = Conduct(cut=True)
         assert self.error(receiver).retry
 
-    def test_nobody_there(self, receiver: HttpReceiver) -> None:
+    def test_nobody_there(self) -> None:
         with HttpReceiver() as gone:
             pass
         assert self.error(gone).retry

@@ -8,10 +8,20 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 
 from config.clock import Clock
-from config.duty.channels import AlertmanagerSettings, EmailSettings, WebhookSettings
+from config.duty.channels import (
+    AlertmanagerSettings,
+    DingTalkSettings,
+    EmailSettings,
+    FeishuSettings,
+    WebhookSettings,
+    WeComSettings,
+)
 from gateway.notify.channels.alertmanager import Alertmanager
+from gateway.notify.channels.dingtalk import DingTalk
 from gateway.notify.channels.email import Email
+from gateway.notify.channels.feishu import Feishu
 from gateway.notify.channels.webhook import Webhook
+from gateway.notify.channels.wecom import WeCom
 from gateway.notify.port import Channel
 
 __all__ = ["CHANNELS", "Constructor", "channel_of"]
@@ -23,6 +33,9 @@ CHANNELS: dict[str, tuple[type[BaseModel], Constructor]] = {
     "webhook": (WebhookSettings, Webhook),
     "alertmanager": (AlertmanagerSettings, Alertmanager),
     "email": (EmailSettings, Email),
+    "dingtalk": (DingTalkSettings, DingTalk),
+    "wecom": (WeComSettings, WeCom),
+    "feishu": (FeishuSettings, Feishu),
 }
 
 
