@@ -10,13 +10,19 @@ from pydantic import BaseModel
 from config.clock import Clock
 from config.duty.channels import (
     AlertmanagerSettings,
+    AppriseSettings,
     DingTalkSettings,
     EmailSettings,
     FeishuSettings,
+    ModbusBeaconSettings,
+    MqttBeaconSettings,
     WebhookSettings,
     WeComSettings,
 )
 from gateway.notify.channels.alertmanager import Alertmanager
+from gateway.notify.channels.apprise import AppriseChannel
+from gateway.notify.channels.beacon_modbus import ModbusBeacon
+from gateway.notify.channels.beacon_mqtt import MqttBeacon
 from gateway.notify.channels.dingtalk import DingTalk
 from gateway.notify.channels.email import Email
 from gateway.notify.channels.feishu import Feishu
@@ -36,6 +42,9 @@ CHANNELS: dict[str, tuple[type[BaseModel], Constructor]] = {
     "dingtalk": (DingTalkSettings, DingTalk),
     "wecom": (WeComSettings, WeCom),
     "feishu": (FeishuSettings, Feishu),
+    "beacon_mqtt": (MqttBeaconSettings, MqttBeacon),
+    "beacon_modbus": (ModbusBeaconSettings, ModbusBeacon),
+    "apprise": (AppriseSettings, AppriseChannel),
 }
 
 
