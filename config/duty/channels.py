@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    model_validator,
+)
 
 __all__ = [
     "AlertmanagerSettings",
@@ -25,6 +34,7 @@ __all__ = [
     "Secret",
     "WeComSettings",
     "WebhookSettings",
+    "read_channels",
 ]
 
 _LONGEST_SECRET = 4096
@@ -229,3 +239,19 @@ ChannelSettings: TypeAlias = Annotated[
     Field(discriminator="kind"),
 ]
 """One channel of a duty file."""
+
+_CHANNELS = TypeAdapter[dict[str, ChannelSettings]](
+    dict[str, ChannelSettings], config=ConfigDict(hide_input_in_errors=True)
+)
+
+
+def read_channels(given: object) -> dict[str, ChannelSettings]:
+    """Read the channels of a duty file: name -> settings.
+
+    pydantic shows what it was given by the outermost model's word alone, so nobody reads `ChannelSettings` but through
+    here; and who looks at single errors asks for them with ``include_input=False``.
+
+    Raises:
+        pydantic.ValidationError: Something is wrong; its text has no secret in it.
+    """
+    return _CHANNELS.validate_python(given)
