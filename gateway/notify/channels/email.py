@@ -102,7 +102,7 @@ class Email:
                 mail["Importance"] = "high"
         except ValueError:
             raise ChannelError("a mail address or the key has characters no header can have", retry=False) from None
-        mail.set_content(plain(message) + "\n")
+        mail.set_content(plain(message) + "\n", cte="base64")  # goes through servers of seven bits
         return mail
 
     def close(self) -> None:

@@ -27,6 +27,8 @@ __all__ = ["Answer", "Poster", "as_json"]
 _MOST_BYTES = 64 * 1024
 _MOST_QUOTED = 200
 _SHORTEST_SECRET = 4
+_SHORTEST_TOKEN = 8
+"""Parts of a path that are shorter are words, which stand in answers too."""
 _LATER = frozenset({408, 425, 429})
 """Statuses below 500 that pass."""
 _LONGEST_WAIT_S = 3600.0
@@ -79,7 +81,8 @@ class Poster:
         self._port = url.port or (443 if self._tls else 80)
         self._netloc = url.netloc
         self._path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        hidden = {*secrets, *(value for _, value in parse_qsl(url.query)), *url.path.split("/"), self._path}
+        parts = (part for part in url.path.split("/") if len(part) >= _SHORTEST_TOKEN)
+        hidden = {*secrets, *(value for _, value in parse_qsl(url.query)), *parts, self._path}
         self._hidden = sorted((one for one in hidden if len(one) >= _SHORTEST_SECRET), key=len, reverse=True)
 
     def redact(self, text: str) -> str:

@@ -42,7 +42,10 @@ def _allowed(address: Address, networks: Sequence[Network], *, private: bool) ->
         return True
     if real.is_multicast or real.is_unspecified or any(real in network for network in _METADATA):
         return False
-    return private or (real.is_global and not real.is_reserved)
+    if private:
+        return True
+    site_local = isinstance(real, IPv6Address) and real.is_site_local  # outdated, and yet "global" to the library
+    return real.is_global and not real.is_reserved and not site_local
 
 
 def checked(found: Sequence[str], networks: Sequence[Network], *, private: bool) -> tuple[str, ...]:

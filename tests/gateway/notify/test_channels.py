@@ -32,8 +32,7 @@ def documented(tmp_path: Path) -> Mapping[str, Any]:
     for name in re.findall(rf"{SECRETS}/([\w-]+)", found[1]):
         scheme = "https" if name.endswith("-url") else "json"
         (tmp_path / name).write_text(f"{scheme}://a.example/secret-word\n", encoding="utf-8")
-    read = read_channels(yaml.safe_load(found[1].replace(SECRETS, str(tmp_path)))["channels"])
-    return read
+    return read_channels(yaml.safe_load(found[1].replace(SECRETS, str(tmp_path)))["channels"])
 
 
 def test_the_example_of_the_page_has_every_kind(tmp_path: Path) -> None:

@@ -78,7 +78,9 @@ class TestDingTalk(RobotContract):
 
     def test_who_is_above_the_limit_waits_ten_minutes(self, receiver: HttpReceiver) -> None:
         receiver.conduct = answer(errcode=130101, errmsg="send too fast")
-        assert self.error(receiver).after_s == 600
+        error = self.error(receiver)
+        assert error.after_s == 600
+        assert "send too fast" in str(error)
 
     def test_a_wrong_secret_is_told_as_permanent(self, receiver: HttpReceiver) -> None:
         error = self.error(receiver, secret=SECRET + "x")

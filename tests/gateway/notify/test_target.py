@@ -12,7 +12,7 @@ from gateway.notify.channels.http import Poster
 from gateway.notify.channels.target import checked
 from gateway.notify.port import ChannelError
 from tests.support.certificates import self_signed
-from tests.support.http_receiver import HttpReceiver
+from tests.support.http_receiver import Conduct, HttpReceiver
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,12 @@ from tests.support.http_receiver import HttpReceiver
         "fe80::1%eth0",
         "fd00:ec2::254",
         "fc00::1",
+        "fec0::1",
+        "64:ff9b:1::7f00:1",
+        "::7f00:1",
+        "198.18.0.1",
+        "192.0.0.170",
+        "2001:db8::1",
         "ff02::1",
         "::ffff:127.0.0.1",
         "64:ff9b::7f00:1",
@@ -93,6 +99,13 @@ def test_tls_is_with_the_name_not_the_address(tmp_path: Path, name: str, *, good
             with pytest.raises(ChannelError, match="TLS"):
                 poster.post(b"{}", 5)
             assert receiver.requests == []
+
+
+def test_of_an_answer_no_more_than_64_kib_is_taken() -> None:
+    with HttpReceiver() as receiver:
+        receiver.conduct = Conduct(body=b"x" * 3_000_000)
+        settings = HttpSettings.model_validate({"url": receiver.url, "allow_private": True})
+        assert len(Poster(settings, SystemClock()).post(b"{}", 5).body) == 65_536
 
 
 def test_proxies_of_the_environment_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
