@@ -1,0 +1,1 @@
+"""Channels: files of one shape, the shape being `gateway.notify.port.Channel`."""
