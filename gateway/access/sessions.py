@@ -101,8 +101,14 @@ class Sessions:
             audit.append(connection, [Entry(now_ms, name, origin, "session.open", name)])
         return Opened(secret, self._caller(row, origin))
 
-    def find(self, secret: str, origin: str) -> Caller | None:
-        """Return who has this session; None when it has ended. Using it keeps it from ending for being idle."""
+    def find(self, secret: str, origin: str, *, keep: bool = True) -> Caller | None:
+        """Return who has this session; None when it has ended.
+
+        Args:
+            secret: What the browser has.
+            origin: Network address.
+            keep: It is being used, which keeps it from ending for being idle.
+        """
         now_ms, mine = self._clock.wall_ms(), session.c.id == _digest(secret)
         joined = select(account, session.c.seen_ms, session.c.ended_ms, session.c.created_ms.label("opened_ms")).join(
             session, account.c.name == session.c.account
@@ -117,7 +123,7 @@ class Sessions:
                 connection.execute(update(session).where(mine).values(ended_ms=now_ms))
                 audit.append(connection, [Entry(now_ms, row["name"], origin, "session.expire", row["name"])])
             return None
-        if idle_ms > _SEEN_EVERY_MS:
+        if keep and idle_ms > _SEEN_EVERY_MS:
             with using(self._engine, "keeping a session") as connection:
                 connection.execute(update(session).where(mine).values(seen_ms=now_ms))
         return self._caller(dict(row), origin)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
 from typing import Annotated, Any, Protocol
 from urllib.parse import urlsplit
 
@@ -12,10 +11,11 @@ from fastapi import Depends, Request
 from config.plant.model import Plant, Tag
 from gateway.access.roles import EVERYTHING, Caller, Permission, Scope
 from gateway.access.sessions import Sessions, csrf_of
+from gateway.api.audience import Audience, part_of
 from gateway.api.context import Context, InContext
 from gateway.api.problems import BadParameterError, NoSuchThingError
 from gateway.commands import By
-from gateway.errors import ForbiddenError, UnauthenticatedError
+from gateway.errors import ForbiddenError, GatewayError, UnauthenticatedError
 from gateway.records.queries import Row
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "InCaller",
     "OpenGate",
     "alarm_of",
+    "audience_of",
     "by_of",
     "is_whole",
     "needs",
@@ -58,6 +59,10 @@ class Gate(Protocol):
         """
         ...
 
+    def still(self, request: Request, caller: Caller) -> bool:
+        """Say whether who asked some time ago may still do the same; that alone keeps no session alive."""
+        ...
+
 
 class OpenGate:
     """Lets everybody do everything; for a gateway that listens on a loopback address only."""
@@ -68,6 +73,10 @@ class OpenGate:
         """See `Gate`."""
         return Caller("local", "local", None, EVERYTHING, Scope(), origin_of(request))
 
+    def still(self, request: Request, caller: Caller) -> bool:  # noqa: ARG002 - see `Gate`
+        """See `Gate`."""
+        return True
+
 
 class AccountGate:
     """Knows accounts by their sessions, machines by their tokens."""
@@ -76,8 +85,21 @@ class AccountGate:
         self.sessions: Sessions | None = sessions
         self._sessions = sessions
 
+    def still(self, request: Request, caller: Caller) -> bool:
+        """See `Gate`."""
+        try:
+            now = self._who(request, keep=False)
+        except UnauthenticatedError:
+            return False
+        except GatewayError:
+            return True  # the records cannot be read for a moment: no reason to leave a duty room blind
+        return (now.account, now.permissions, now.scope) == (caller.account, caller.permissions, caller.scope)
+
     def caller(self, request: Request) -> Caller:
         """See `Gate`."""
+        return self._who(request, keep=True)
+
+    def _who(self, request: Request, *, keep: bool) -> Caller:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() == "bearer":
             machine = self._sessions.bearer(token.strip(), origin_of(request))
@@ -85,7 +107,7 @@ class AccountGate:
                 return machine
             raise UnauthenticatedError("the token is none, or has ended（令牌无效或已过期）")
         secret = secret_of(request)
-        caller = None if secret is None else self._sessions.find(secret, origin_of(request))
+        caller = None if secret is None else self._sessions.find(secret, origin_of(request), keep=keep)
         if secret is None or caller is None:
             raise UnauthenticatedError("sign in first（请先登录）")
         if request.method not in _SAFE:
@@ -189,8 +211,13 @@ def plant_of(caller: Caller, context: Context) -> Plant:
     if units is None:
         return context.plant
     if units not in context.seen:
-        context.seen[units] = _part(context.plant, units)
+        context.seen[units] = part_of(context.plant, units)
     return context.seen[units]
+
+
+def audience_of(caller: Caller, context: Context) -> Audience:
+    """Return with whom somebody shares what is seen."""
+    return Audience(units_of(caller, context), plant_of(caller, context), context.plant)
 
 
 def tag_of(caller: Caller, context: Context, name: str) -> Tag:
@@ -216,19 +243,6 @@ def alarm_of(caller: Caller, context: Context, name: str) -> Row:
     if row is None or (units is not None and row["hazard_unit"] not in units):
         raise NoSuchThingError("alarm_id", name, "an alarm listed at /api/v1/alarms")
     return row
-
-
-def _part(plant: Plant, units: frozenset[str]) -> Plant:
-    tags = {tag.name: tag for tag in plant.tags.values() if tag.hazard_unit in units}
-    edges = {tag.edge for tag in tags.values()}
-    return replace(
-        plant,
-        hazard_units={unit.id: unit for unit in plant.hazard_units.values() if unit.id in units},
-        vessels={vessel.id: vessel for vessel in plant.vessels.values() if vessel.hazard_unit in units},
-        vehicles=plant.vehicles if "" in units else {},
-        edges={edge.id: edge for edge in plant.edges.values() if edge.id in edges},
-        tags=tags,
-    )
 
 
 def is_whole(caller: Caller, plant: Plant) -> bool:
