@@ -23,6 +23,8 @@ from gateway.records.dialects import meaning_of
 __all__ = ["Account", "Accounts", "NewAccount", "scope_of", "using"]
 
 _FIRST = "admin"
+_MACHINE = ("cli",)
+"""Whoever has a shell on the gateway's machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +128,9 @@ class Accounts:
 
         Raises:
             NotFoundError: There is none of that name.
-            ConflictError: It is one's own: nobody raises himself.
+            ConflictError: It is one's own (nobody raises himself), or an auditor's.
         """
-        self._not_oneself(name, by)
+        self._may_touch(name, by)
         self._set(name, {**_rights(role, scope), "display": display}, by, "account.change", _rights(role, scope))
 
     def disable(self, name: str, by: By, *, disabled: bool) -> None:
@@ -136,9 +138,9 @@ class Accounts:
 
         Raises:
             NotFoundError: There is none of that name.
-            ConflictError: It is one's own.
+            ConflictError: It is one's own, or an auditor's.
         """
-        self._not_oneself(name, by)
+        self._may_touch(name, by)
         changes = {"disabled_ms": self._clock.wall_ms() if disabled else None}
         self._set(name, changes, by, "account.disable" if disabled else "account.enable", {})
 
@@ -147,7 +149,11 @@ class Accounts:
 
         Raises:
             NotFoundError: There is none of that name.
+            ConflictError: It is one's own, an auditor's, or one that never had a password here.
         """
+        self._may_touch(name, by)
+        if self.row(name)["password"] is None:
+            raise ConflictError(f"{name} signs in elsewhere and has no password here（该账号使用统一认证登录）")
         password = passwords.one_time()
         changes = {
             "password": passwords.hashed(password),
@@ -235,10 +241,21 @@ class Accounts:
     def _note(self, connection: Connection, by: By, act: str, name: str, detail: Mapping[str, Any]) -> None:
         audit.append(connection, [Entry(self._clock.wall_ms(), by.account, by.origin, act, name, detail=detail)])
 
-    @staticmethod
-    def _not_oneself(name: str, by: By) -> None:
+    def _may_touch(self, name: str, by: By) -> None:
+        """Check that somebody may change an account.
+
+        Separation of duties: who watches the administrators is not theirs to shut; the machine's command line does it.
+
+        Raises:
+            NotFoundError: There is none of that name.
+            ConflictError: Not this one.
+        """
         if name == by.account:
             raise ConflictError(f"{name}: somebody else has to do that（不得更改自己的账号）")
+        if self.row(name)["role"] == Role.AUDITOR and by.account not in _MACHINE:
+            raise ConflictError(
+                f"{name} is an auditor: only `hazgate user` changes it（审计员账号只能在网关主机上更改）"
+            )
 
 
 def _rights(role: Role, scope: Scope) -> dict[str, Any]:

@@ -64,6 +64,7 @@ class Sessions:
         self, accounts: Accounts, engine: Engine, reader: Engine, clock: Clock, settings: AccessSettings
     ) -> None:
         self.accounts = accounts
+        self.clock = clock
         self._engine = engine
         self._reader = reader
         self._clock = clock
@@ -86,11 +87,10 @@ class Sessions:
             TooManyError: Too many failures; an address known for the account is slowed by its own failures only.
         """
         keys = self._keys(name, origin)
-        self._throttle.check(*keys)
+        self._throttle.attempt(*keys)
         row = self._find(name)
         right = passwords.is_right(None if row is None else row["password"], password)
         if row is None or not right or row["disabled_ms"] is not None or not self._second(row, code):
-            self._throttle.failed(*keys)
             self._note(name, origin, "session.open", outcome="refused")
             raise UnauthenticatedError(_WRONG)
         self._throttle.forgive(*keys)
@@ -150,10 +150,11 @@ class Sessions:
             TooManyError: Too many failures.
         """
         keys = self._keys(name, origin)
-        self._throttle.check(*keys)
+        self._throttle.attempt(*keys)
         if not passwords.is_right(self.accounts.row(name)["password"], password):
-            self._throttle.failed(*keys)
+            self._note(name, origin, "session.check_password", outcome="refused")
             raise UnauthenticatedError(_WRONG)
+        self._throttle.forgive(*keys)
 
     # --- a second factor -----------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 
 from config.plant.model import Plant, Tag
+from gateway.access.buckets import Buckets
 from gateway.access.roles import EVERYTHING, Caller, Permission, Scope
 from gateway.access.sessions import Sessions, csrf_of
 from gateway.api.audience import Audience, part_of
@@ -29,6 +30,7 @@ __all__ = [
     "alarm_of",
     "audience_of",
     "by_of",
+    "check_origin",
     "is_whole",
     "needs",
     "origin_of",
@@ -56,6 +58,7 @@ class Gate(Protocol):
         Raises:
             UnauthenticatedError: Nobody knows.
             ForbiddenError: A page of somebody else asks in the name of who is signed in.
+            TooManyError: Too often.
         """
         ...
 
@@ -84,6 +87,7 @@ class AccountGate:
     def __init__(self, sessions: Sessions) -> None:
         self.sessions: Sessions | None = sessions
         self._sessions = sessions
+        self._buckets = Buckets(sessions.clock)
 
     def still(self, request: Request, caller: Caller) -> bool:
         """See `Gate`."""
@@ -97,7 +101,13 @@ class AccountGate:
 
     def caller(self, request: Request) -> Caller:
         """See `Gate`."""
-        return self._who(request, keep=True)
+        try:
+            caller = self._who(request, keep=True)
+        except UnauthenticatedError:
+            self._buckets.take(f"at {origin_of(request)}")
+            raise
+        self._buckets.take(caller.account)
+        return caller
 
     def _who(self, request: Request, *, keep: bool) -> Caller:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -125,15 +135,24 @@ def secret_of(request: Request) -> str | None:
     return request.cookies.get(SECURE_COOKIE) or request.cookies.get(COOKIE)
 
 
+def check_origin(request: Request) -> None:
+    """Check that it is no page of somebody else that asks.
+
+    Raises:
+        ForbiddenError: It is one.
+    """
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
+        raise ForbiddenError("asked by a page of another origin（跨站请求被拒绝）")
+
+
 def _check_page(request: Request, secret: str) -> None:
     """Check that it is a page of ours that asks.
 
     Raises:
         ForbiddenError: It is not.
     """
-    origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
-        raise ForbiddenError("asked by a page of another origin")
+    check_origin(request)
     shown = request.headers.get("X-CSRF-Token", "")
     if not secrets.compare_digest(shown.encode(), csrf_of(secret).encode()):
         raise ForbiddenError("X-CSRF-Token is missing or wrong: take `csrf` of /api/v1/session")
