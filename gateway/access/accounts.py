@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from config.clock import Clock
 from gateway.access import passwords
+from gateway.access.oidc import Person
 from gateway.access.roles import Role, Scope
 from gateway.commands import By
 from gateway.errors import BadRequestError, ConflictError, NotFoundError
@@ -23,6 +25,7 @@ from gateway.records.dialects import meaning_of
 __all__ = ["Account", "Accounts", "NewAccount", "scope_of", "using"]
 
 _FIRST = "admin"
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
 _MACHINE = ("cli",)
 """Whoever has a shell on the gateway's machine."""
 
@@ -107,13 +110,7 @@ class Accounts:
             **_rights(new.role, new.scope),
             "password": passwords.hashed(password),
             "must_change": True,
-            "password_ms": now_ms,
-            "totp": None,
-            "totp_confirmed": False,
-            "totp_used": 0,
-            "created_ms": now_ms,
-            "created_by": by.account,
-            "disabled_ms": None,
+            **_fresh(now_ms, by),
         }
         try:
             with using(self._engine, "making an account") as connection:
@@ -122,6 +119,35 @@ class Accounts:
         except IntegrityError as error:
             raise ConflictError(f"there is an account {new.name} already（账号已存在）") from error
         return password
+
+    def meet(self, person: Person, by: By) -> str:
+        """Return the account of somebody whom a provider let in: made at the first time, and given what is due now.
+
+        An account of this house is never taken for one of the provider's, whatever names are alike.
+        """
+        with using(self._reader, "looking for an account") as connection:
+            mine = select(account).where(account.c.subject == person.subject)
+            row = connection.execute(mine).mappings().first()
+        if row is None:
+            return self._welcome(person, by)
+        name, rights = str(row["name"]), _rights(person.role, person.scope)
+        if any(row[key] != value for key, value in rights.items()):
+            self._set(name, rights, by, "account.change", rights)
+        return name
+
+    def _welcome(self, person: Person, by: By) -> str:
+        name = person.name if _NAME.fullmatch(person.name) else f"oidc-{person.subject[:12]}"
+        rights = _rights(person.role, person.scope)
+        row = {"display": person.display, **rights, "password": None, "must_change": False, "subject": person.subject}
+        for free in (name, f"{name[:50]}-{person.subject[:12]}"):
+            try:
+                with using(self._engine, "making an account") as connection:
+                    connection.execute(insert(account), {"name": free, **row, **_fresh(self._clock.wall_ms(), by)})
+                    self._note(connection, by, "account.create", free, rights)
+            except IntegrityError:
+                continue
+            return free
+        raise ConflictError(f"{name}: there are accounts of that name already; try again")
 
     def change(self, name: str, role: Role, scope: Scope, display: str, by: By) -> None:
         """Give an account another role or scope; what it is signed in with ends.
@@ -256,6 +282,18 @@ class Accounts:
             raise ConflictError(
                 f"{name} is an auditor: only `hazgate user` changes it（审计员账号只能在网关主机上更改）"
             )
+
+
+def _fresh(now_ms: int, by: By) -> dict[str, Any]:
+    return {
+        "password_ms": now_ms,
+        "totp": None,
+        "totp_confirmed": False,
+        "totp_used": 0,
+        "created_ms": now_ms,
+        "created_by": by.account,
+        "disabled_ms": None,
+    }
 
 
 def _rights(role: Role, scope: Scope) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from config.clock import Clock
 from config.settings import AccessSettings
 from gateway.access import passwords
 from gateway.access.accounts import Accounts, scope_of, using
+from gateway.access.oidc import Person
 from gateway.access.roles import ROLES, Caller, Role, Scope
 from gateway.access.throttle import Throttle
 from gateway.commands import By
@@ -94,6 +95,22 @@ class Sessions:
             self._note(name, origin, "session.open", outcome="refused")
             raise UnauthenticatedError(_WRONG)
         self._throttle.forgive(*keys)
+        return self._opened(row, origin)
+
+    def open_for(self, person: Person, origin: str) -> Opened:
+        """Sign in somebody whom a provider has let in.
+
+        Raises:
+            UnauthenticatedError: The account is shut.
+        """
+        row = self.accounts.row(self.accounts.meet(person, By("oidc", origin)))
+        if row["disabled_ms"] is not None:
+            self._note(row["name"], origin, "session.open", outcome="refused")
+            raise UnauthenticatedError(f"{row['name']}: the account is shut（账号已停用）")
+        return self._opened(row, origin)
+
+    def _opened(self, row: Mapping[str, Any], origin: str) -> Opened:
+        name = str(row["name"])
         secret, now_ms = secrets.token_urlsafe(32), self._clock.wall_ms()
         made = {"account": name, "origin": origin, "created_ms": now_ms, "seen_ms": now_ms, "ended_ms": None}
         with using(self._engine, "opening a session") as connection:
@@ -263,7 +280,8 @@ class Sessions:
 
     def _caller(self, row: Mapping[str, Any], origin: str) -> Caller:
         role = Role(row["role"])
-        needed = role.value in self._settings.second_factor_roles and not row["totp_confirmed"]
+        here = row["subject"] is None  # else the provider has asked for a second factor, or has not
+        needed = here and role.value in self._settings.second_factor_roles and not row["totp_confirmed"]
         bare = row["must_change"] or needed  # until then: only to mend that
         allowed = frozenset() if bare else ROLES[role]
         return Caller(row["name"], row["display"], role, allowed, scope_of(row), origin, row["must_change"])

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from config.plant.model import Plant, Tag
 from gateway.access.buckets import Buckets
+from gateway.access.oidc import Provider
 from gateway.access.roles import EVERYTHING, Caller, Permission, Scope
 from gateway.access.sessions import Sessions, csrf_of
 from gateway.api.audience import Audience, part_of
@@ -51,6 +52,8 @@ class Gate(Protocol):
 
     sessions: Sessions | None
     """None: there are no accounts."""
+    provider: Provider | None
+    """Where people sign in besides."""
 
     def caller(self, request: Request) -> Caller:
         """Return who asks.
@@ -71,6 +74,7 @@ class OpenGate:
     """Lets everybody do everything; for a gateway that listens on a loopback address only."""
 
     sessions: Sessions | None = None
+    provider: Provider | None = None
 
     def caller(self, request: Request) -> Caller:
         """See `Gate`."""
@@ -84,7 +88,8 @@ class OpenGate:
 class AccountGate:
     """Knows accounts by their sessions, machines by their tokens."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, provider: Provider | None = None) -> None:
+        self.provider = provider
         self.sessions: Sessions | None = sessions
         self._sessions = sessions
         self._buckets = Buckets(sessions.clock)

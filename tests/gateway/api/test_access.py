@@ -28,6 +28,7 @@ from tests.gateway.api.world import World
 OPEN_ROUTES = {
     ("GET", "/livez"), ("GET", "/readyz"), ("GET", "/login"), ("POST", "/api/v1/session"),
     ("GET", "/api/v1/incidents/{token}"), ("GET", "/incident/{token}"),
+    ("GET", "/api/v1/session/oidc"), ("GET", "/api/v1/session/oidc/callback"),
 }  # fmt: skip
 """What anybody may ask."""
 OWN, FOREIGN = Scope(frozenset({"acme"})), Scope(frozenset({"other"}))
