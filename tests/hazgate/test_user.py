@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from gateway.records import audit
 from gateway.records.database import open_reader, open_writer
 from hazgate.arguments import access_settings
-from hazgate.cli import app
+from hazgate.commands.user import app
 
 OIDC = """\
 idle_minutes: 15
@@ -35,7 +35,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def user(data: Path, *words: str, code: int = 0) -> str:
-    result = CliRunner().invoke(app, ["user", *words, "--data", str(data)])
+    result = CliRunner().invoke(app, [*words, "--data", str(data)])
     assert result.exit_code == code, result.output
     return result.output.strip()
 
@@ -47,7 +47,12 @@ def test_accounts_are_made_listed_reset_and_shut_and_all_of_it_is_audited(data: 
     assert len(second) >= 20
     user(data, "disable", "li")
     (listed,) = json.loads(user(data, "list", "--json"))
-    assert (listed["name"], listed["role"], listed["enterprises"], listed["must_change"]) == ("li", "operator", ["acme"], True)
+    assert (listed["name"], listed["role"], listed["enterprises"], listed["must_change"]) == (
+        "li",
+        "operator",
+        ["acme"],
+        True,
+    )
     assert listed["disabled_ms"] is not None
     assert "password" not in listed
     assert "disabled" in user(data, "list")
