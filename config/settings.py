@@ -9,7 +9,17 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-__all__ = ["BrokerAddress", "BrokerGuard", "EdgeSettings", "GatewaySettings", "HistoryAddress", "RecordsAddress"]
+__all__ = [
+    "AccessSettings",
+    "BrokerAddress",
+    "BrokerGuard",
+    "EdgeSettings",
+    "GatewaySettings",
+    "HistoryAddress",
+    "OidcGroup",
+    "OidcSettings",
+    "RecordsAddress",
+]
 
 _MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
@@ -173,6 +183,38 @@ class HistoryAddress(_Settings):
         return {"Authorization": f"Token {self.secret()}"}
 
 
+_SAFE_URL = r"^(https://|http://(127\.0\.0\.1|localhost)[:/]).*"
+"""Over TLS, or on this machine."""
+
+
+class OidcGroup(_Settings):
+    """What a group of the provider is here."""
+
+    group: Annotated[str, Field(min_length=1)]
+    role: Literal[
+        "viewer", "operator", "shift_lead", "engineer", "enterprise", "regulator", "rescue", "admin", "auditor"
+    ]
+    enterprises: tuple[str, ...] = ()
+    """Whose things are seen; both empty: everybody's."""
+    districts: tuple[str, ...] = ()
+
+
+class OidcSettings(_Settings):
+    """An OpenID Connect provider at which people sign in."""
+
+    issuer: Annotated[str, Field(pattern=_SAFE_URL)]
+    """As the provider itself writes it."""
+    client_id: Annotated[str, Field(min_length=1)]
+    client_secret: SecretStr | None = None
+    """None: a public client; PKCE is used in any case."""
+    address: Annotated[str, Field(pattern=_SAFE_URL + r"[^/]$")]
+    """Of this gateway as browsers write it, without a slash behind; ``/api/v1/session/oidc/callback`` is registered."""
+    scope: str = "openid profile"
+    groups_claim: str = "groups"
+    groups: Annotated[tuple[OidcGroup, ...], Field(min_length=1)]
+    """The first one that somebody is in counts."""
+
+
 class AccessSettings(_Settings):
     """How people sign in."""
 
@@ -182,6 +224,8 @@ class AccessSettings(_Settings):
     """A session ends after so long in any case: a shift and its handover."""
     second_factor_roles: tuple[str, ...] = ()
     """Roles that may do nothing before they have a second factor."""
+    oidc: OidcSettings | None = None
+    """Where people sign in besides; a second factor is then the provider's to ask for."""
 
 
 class GatewaySettings(_Settings):

@@ -26,6 +26,7 @@ from config.reserve import Reserve
 from config.settings import GatewaySettings
 from config.tls import server_context
 from gateway.access.accounts import Accounts
+from gateway.access.oidc import Provider
 from gateway.access.sessions import Sessions
 from gateway.api.app import create_api
 from gateway.api.context import Desk as ApiDesk
@@ -264,7 +265,9 @@ def _gate(
     password = accounts.begin()
     if password is not None:
         on_password(password)
-    return AccountGate(Sessions(accounts, desk, reader, clock, settings.access))
+    oidc = settings.access.oidc
+    provider = None if oidc is None else Provider(oidc, clock)
+    return AccountGate(Sessions(accounts, desk, reader, clock, settings.access), provider)
 
 
 def _desk(writing: Engine, reader: Engine, queries: Queries, clock: Clock) -> ApiDesk:

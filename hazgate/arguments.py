@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Annotated, Any, Never
 
 import typer
+from pydantic import ValidationError
 
 from config.errors import CertificateError, PlantError
 from config.plant.load import DEMO_PLANT, load_plant
 from config.plant.model import Plant
-from config.settings import BrokerAddress, HistoryAddress, RecordsAddress
+from config.plant.yaml_lines import read_yaml
+from config.settings import AccessSettings, BrokerAddress, HistoryAddress, RecordsAddress
 from config.tls import client_context
 
 __all__ = [
+    "AccessFile",
     "BrokerPassword",
     "DeskOption",
     "HistoryOption",
@@ -27,6 +30,7 @@ __all__ = [
     "PlantFile",
     "RecordsOption",
     "RecordsPassword",
+    "access_settings",
     "broker_address",
     "desks_of",
     "history_address",
@@ -145,6 +149,38 @@ NoAccounts = Annotated[
         help="Without accounts whoever reaches the port may do everything; only on a loopback address.",
     ),
 ]
+
+
+AccessFile = Annotated[
+    Path | None,
+    typer.Option("--access", help="File (YAML) on how people sign in: times, second factor, OpenID Connect."),
+]
+
+
+def access_settings(path: Path | None) -> AccessSettings:
+    """Read how people sign in (see docs/access.md); a file with mistakes ends with exit 2."""
+    if path is None:
+        return AccessSettings()
+    try:
+        lined = read_yaml(path.read_text(encoding="utf-8"), str(path))
+        if lined.problems:
+            wrong_use("; ".join(str(problem) for problem in lined.problems))
+        return AccessSettings.model_validate(_with_secret(lined.value, path.parent))
+    except ValidationError as error:
+        found = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False))
+        wrong_use(f"{path}: {'; '.join(found)}")
+    except (OSError, UnicodeDecodeError) as error:
+        wrong_use(f"{path}: {error}")
+
+
+def _with_secret(written: Any, folder: Path) -> Any:  # noqa: ANN401 - whatever stands in the file
+    """Put what stands in ``client_secret_file`` in its place: a secret is not written among settings."""
+    oidc = written.get("oidc") if isinstance(written, dict) else None
+    if not isinstance(oidc, dict) or "client_secret_file" not in oidc:
+        return written
+    secret = (folder / str(oidc["client_secret_file"])).read_text(encoding="utf-8").strip()
+    rest = {name: value for name, value in oidc.items() if name != "client_secret_file"}
+    return {**written, "oidc": {**rest, "client_secret": secret}}
 
 
 def tell_password(password: str) -> None:

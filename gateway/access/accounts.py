@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from config.clock import Clock
 from gateway.access import passwords
+from gateway.access.oidc import Person
 from gateway.access.roles import Role, Scope
 from gateway.commands import By
 from gateway.errors import BadRequestError, ConflictError, NotFoundError
@@ -23,6 +25,9 @@ from gateway.records.dialects import meaning_of
 __all__ = ["Account", "Accounts", "NewAccount", "scope_of", "using"]
 
 _FIRST = "admin"
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
+_MACHINE = ("cli",)
+"""Whoever has a shell on the gateway's machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +110,7 @@ class Accounts:
             **_rights(new.role, new.scope),
             "password": passwords.hashed(password),
             "must_change": True,
-            "password_ms": now_ms,
-            "totp": None,
-            "totp_confirmed": False,
-            "totp_used": 0,
-            "created_ms": now_ms,
-            "created_by": by.account,
-            "disabled_ms": None,
+            **_fresh(now_ms, by),
         }
         try:
             with using(self._engine, "making an account") as connection:
@@ -121,14 +120,43 @@ class Accounts:
             raise ConflictError(f"there is an account {new.name} already（账号已存在）") from error
         return password
 
+    def meet(self, person: Person, by: By) -> str:
+        """Return the account of somebody whom a provider let in: made at the first time, and given what is due now.
+
+        An account of this house is never taken for one of the provider's, whatever names are alike.
+        """
+        with using(self._reader, "looking for an account") as connection:
+            mine = select(account).where(account.c.subject == person.subject)
+            row = connection.execute(mine).mappings().first()
+        if row is None:
+            return self._welcome(person, by)
+        name, rights = str(row["name"]), _rights(person.role, person.scope)
+        if any(row[key] != value for key, value in rights.items()):
+            self._set(name, rights, by, "account.change", rights)
+        return name
+
+    def _welcome(self, person: Person, by: By) -> str:
+        name = person.name if _NAME.fullmatch(person.name) else f"oidc-{person.subject[:12]}"
+        rights = _rights(person.role, person.scope)
+        row = {"display": person.display, **rights, "password": None, "must_change": False, "subject": person.subject}
+        for free in (name, f"{name[:50]}-{person.subject[:12]}"):
+            try:
+                with using(self._engine, "making an account") as connection:
+                    connection.execute(insert(account), {"name": free, **row, **_fresh(self._clock.wall_ms(), by)})
+                    self._note(connection, by, "account.create", free, rights)
+            except IntegrityError:
+                continue
+            return free
+        raise ConflictError(f"{name}: there are accounts of that name already; try again")
+
     def change(self, name: str, role: Role, scope: Scope, display: str, by: By) -> None:
         """Give an account another role or scope; what it is signed in with ends.
 
         Raises:
             NotFoundError: There is none of that name.
-            ConflictError: It is one's own: nobody raises himself.
+            ConflictError: It is one's own (nobody raises himself), or an auditor's.
         """
-        self._not_oneself(name, by)
+        self._may_touch(name, by)
         self._set(name, {**_rights(role, scope), "display": display}, by, "account.change", _rights(role, scope))
 
     def disable(self, name: str, by: By, *, disabled: bool) -> None:
@@ -136,9 +164,9 @@ class Accounts:
 
         Raises:
             NotFoundError: There is none of that name.
-            ConflictError: It is one's own.
+            ConflictError: It is one's own, or an auditor's.
         """
-        self._not_oneself(name, by)
+        self._may_touch(name, by)
         changes = {"disabled_ms": self._clock.wall_ms() if disabled else None}
         self._set(name, changes, by, "account.disable" if disabled else "account.enable", {})
 
@@ -147,7 +175,11 @@ class Accounts:
 
         Raises:
             NotFoundError: There is none of that name.
+            ConflictError: It is one's own, an auditor's, or one that never had a password here.
         """
+        self._may_touch(name, by)
+        if self.row(name)["password"] is None:
+            raise ConflictError(f"{name} signs in elsewhere and has no password here（该账号使用统一认证登录）")
         password = passwords.one_time()
         changes = {
             "password": passwords.hashed(password),
@@ -235,10 +267,33 @@ class Accounts:
     def _note(self, connection: Connection, by: By, act: str, name: str, detail: Mapping[str, Any]) -> None:
         audit.append(connection, [Entry(self._clock.wall_ms(), by.account, by.origin, act, name, detail=detail)])
 
-    @staticmethod
-    def _not_oneself(name: str, by: By) -> None:
+    def _may_touch(self, name: str, by: By) -> None:
+        """Check that somebody may change an account.
+
+        Separation of duties: who watches the administrators is not theirs to shut; the machine's command line does it.
+
+        Raises:
+            NotFoundError: There is none of that name.
+            ConflictError: Not this one.
+        """
         if name == by.account:
             raise ConflictError(f"{name}: somebody else has to do that（不得更改自己的账号）")
+        if self.row(name)["role"] == Role.AUDITOR and by.account not in _MACHINE:
+            raise ConflictError(
+                f"{name} is an auditor: only `hazgate user` changes it（审计员账号只能在网关主机上更改）"
+            )
+
+
+def _fresh(now_ms: int, by: By) -> dict[str, Any]:
+    return {
+        "password_ms": now_ms,
+        "totp": None,
+        "totp_confirmed": False,
+        "totp_used": 0,
+        "created_ms": now_ms,
+        "created_by": by.account,
+        "disabled_ms": None,
+    }
 
 
 def _rights(role: Role, scope: Scope) -> dict[str, Any]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from gateway.errors import BadRequestError
+from gateway.errors import BadRequestError, TooManyError
 
 __all__ = ["check_new", "hashed", "is_right", "one_time"]
 
@@ -16,6 +18,8 @@ SHORTEST = 12
 LONGEST = 256
 _AT_ONCE = threading.BoundedSemaphore(2)
 """Each takes 64 MiB for a moment: many at once would be a way to bring a gateway down."""
+_ROOM = threading.BoundedSemaphore(10)
+"""Working or waiting. Everybody else is sent away at once: a flood of sign-ins must not take every thread there is."""
 _SILLY = ("password", "12345678", "87654321", "qwertyui", "abcdefgh", "hazgate", "admin123", "11111111", "00000000")
 _HASHER = PasswordHasher()
 _NOBODYS = _HASHER.hash(secrets.token_hex())
@@ -24,18 +28,34 @@ _NOBODYS = _HASHER.hash(secrets.token_hex())
 
 def hashed(password: str) -> str:
     """Return what is kept of a password."""
-    with _AT_ONCE:
+    with _turn():
         return _HASHER.hash(password)
 
 
 def is_right(kept: str | None, password: str) -> bool:
     """Say whether a password is the one that was kept; takes as long when there is none."""
-    with _AT_ONCE:
+    with _turn():
         try:
             _HASHER.verify(kept or _NOBODYS, password[:LONGEST])
         except (VerificationError, InvalidHashError):
             return False
     return kept is not None
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Wait for one's turn.
+
+    Raises:
+        TooManyError: Too many are waiting already.
+    """
+    if not _ROOM.acquire(blocking=False):
+        raise TooManyError("too many sign in at this moment; try again（登录请求过多，请稍后再试）", 1.0)
+    try:
+        with _AT_ONCE:
+            yield
+    finally:
+        _ROOM.release()
 
 
 def one_time() -> str:

@@ -16,6 +16,7 @@ from config.clock import Clock
 from config.settings import AccessSettings
 from gateway.access import passwords
 from gateway.access.accounts import Accounts, scope_of, using
+from gateway.access.oidc import Person
 from gateway.access.roles import ROLES, Caller, Role, Scope
 from gateway.access.throttle import Throttle
 from gateway.commands import By
@@ -64,6 +65,7 @@ class Sessions:
         self, accounts: Accounts, engine: Engine, reader: Engine, clock: Clock, settings: AccessSettings
     ) -> None:
         self.accounts = accounts
+        self.clock = clock
         self._engine = engine
         self._reader = reader
         self._clock = clock
@@ -86,14 +88,29 @@ class Sessions:
             TooManyError: Too many failures; an address known for the account is slowed by its own failures only.
         """
         keys = self._keys(name, origin)
-        self._throttle.check(*keys)
+        self._throttle.attempt(*keys)
         row = self._find(name)
         right = passwords.is_right(None if row is None else row["password"], password)
         if row is None or not right or row["disabled_ms"] is not None or not self._second(row, code):
-            self._throttle.failed(*keys)
             self._note(name, origin, "session.open", outcome="refused")
             raise UnauthenticatedError(_WRONG)
         self._throttle.forgive(*keys)
+        return self._opened(row, origin)
+
+    def open_for(self, person: Person, origin: str) -> Opened:
+        """Sign in somebody whom a provider has let in.
+
+        Raises:
+            UnauthenticatedError: The account is shut.
+        """
+        row = self.accounts.row(self.accounts.meet(person, By("oidc", origin)))
+        if row["disabled_ms"] is not None:
+            self._note(row["name"], origin, "session.open", outcome="refused")
+            raise UnauthenticatedError(f"{row['name']}: the account is shut（账号已停用）")
+        return self._opened(row, origin)
+
+    def _opened(self, row: Mapping[str, Any], origin: str) -> Opened:
+        name = str(row["name"])
         secret, now_ms = secrets.token_urlsafe(32), self._clock.wall_ms()
         made = {"account": name, "origin": origin, "created_ms": now_ms, "seen_ms": now_ms, "ended_ms": None}
         with using(self._engine, "opening a session") as connection:
@@ -101,8 +118,14 @@ class Sessions:
             audit.append(connection, [Entry(now_ms, name, origin, "session.open", name)])
         return Opened(secret, self._caller(row, origin))
 
-    def find(self, secret: str, origin: str) -> Caller | None:
-        """Return who has this session; None when it has ended. Using it keeps it from ending for being idle."""
+    def find(self, secret: str, origin: str, *, keep: bool = True) -> Caller | None:
+        """Return who has this session; None when it has ended.
+
+        Args:
+            secret: What the browser has.
+            origin: Network address.
+            keep: It is being used, which keeps it from ending for being idle.
+        """
         now_ms, mine = self._clock.wall_ms(), session.c.id == _digest(secret)
         joined = select(account, session.c.seen_ms, session.c.ended_ms, session.c.created_ms.label("opened_ms")).join(
             session, account.c.name == session.c.account
@@ -117,7 +140,7 @@ class Sessions:
                 connection.execute(update(session).where(mine).values(ended_ms=now_ms))
                 audit.append(connection, [Entry(now_ms, row["name"], origin, "session.expire", row["name"])])
             return None
-        if idle_ms > _SEEN_EVERY_MS:
+        if keep and idle_ms > _SEEN_EVERY_MS:
             with using(self._engine, "keeping a session") as connection:
                 connection.execute(update(session).where(mine).values(seen_ms=now_ms))
         return self._caller(dict(row), origin)
@@ -144,10 +167,11 @@ class Sessions:
             TooManyError: Too many failures.
         """
         keys = self._keys(name, origin)
-        self._throttle.check(*keys)
+        self._throttle.attempt(*keys)
         if not passwords.is_right(self.accounts.row(name)["password"], password):
-            self._throttle.failed(*keys)
+            self._note(name, origin, "session.check_password", outcome="refused")
             raise UnauthenticatedError(_WRONG)
+        self._throttle.forgive(*keys)
 
     # --- a second factor -----------------------------------------------------------------------------------------
 
@@ -256,7 +280,8 @@ class Sessions:
 
     def _caller(self, row: Mapping[str, Any], origin: str) -> Caller:
         role = Role(row["role"])
-        needed = role.value in self._settings.second_factor_roles and not row["totp_confirmed"]
+        here = row["subject"] is None  # else the provider has asked for a second factor, or has not
+        needed = here and role.value in self._settings.second_factor_roles and not row["totp_confirmed"]
         bare = row["must_change"] or needed  # until then: only to mend that
         allowed = frozenset() if bare else ROLES[role]
         return Caller(row["name"], row["display"], role, allowed, scope_of(row), origin, row["must_change"])

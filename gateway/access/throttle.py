@@ -30,8 +30,11 @@ class Throttle:
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def check(self, *keys: str) -> None:
-        """Refuse when any of the keys has failed too often of late.
+    def attempt(self, *keys: str) -> None:
+        """Let somebody try, or refuse when any of the keys has failed too often of late.
+
+        An attempt counts as a failure until `forgive` says that it was none: guesses sent all at once, before the first
+        is found to be wrong, would otherwise cost no more than one.
 
         Raises:
             TooManyError: Says how long to wait.
@@ -39,20 +42,19 @@ class Throttle:
         now_s = self._clock.monotonic_s()
         with self._lock:
             wait_s = max((self._wait_s(key, now_s) for key in keys), default=0.0)
+            if wait_s <= 0:
+                self._count(keys, now_s)
         if wait_s > 0:
             raise TooManyError(
                 f"too many failures; try again in {math.ceil(wait_s)} s（失败次数过多，请稍后再试）", wait_s
             )
 
-    def failed(self, *keys: str) -> None:
-        """Note a failure."""
-        now_s = self._clock.monotonic_s()
-        with self._lock:
-            for key in keys:
-                count, last_s = self._failures.pop(key, (0, now_s))
-                self._failures[key] = (1 if now_s - last_s > _FORGET_S else count + 1, now_s)
-            while len(self._failures) > _REMEMBERED:
-                self._failures.popitem(last=False)
+    def _count(self, keys: tuple[str, ...], now_s: float) -> None:
+        for key in keys:
+            count, last_s = self._failures.pop(key, (0, now_s))
+            self._failures[key] = (1 if now_s - last_s > _FORGET_S else count + 1, now_s)
+        while len(self._failures) > _REMEMBERED:
+            self._failures.popitem(last=False)
 
     def forgive(self, *keys: str) -> None:
         """Note a success."""

@@ -12,7 +12,7 @@ from gateway.access.accounts import Account, NewAccount
 from gateway.access.roles import Caller, Permission, Role, Scope
 from gateway.access.sessions import Sessions, csrf_of
 from gateway.api.context import Context, InContext
-from gateway.api.guard import COOKIE, SECURE_COOKIE, InCaller, by_of, needs, origin_of, secret_of
+from gateway.api.guard import COOKIE, SECURE_COOKIE, InCaller, by_of, check_origin, needs, origin_of, secret_of
 from gateway.api.models import Model
 from gateway.api.problems import problem_responses
 from gateway.errors import ConflictError
@@ -202,10 +202,11 @@ class AuditQuery(BaseModel):
 
 
 @router.post(
-    "/session", operation_id="sign_in", summary="Sign in", responses=problem_responses(401, 409, 422, 429, 503)
+    "/session", operation_id="sign_in", summary="Sign in", responses=problem_responses(401, 403, 409, 422, 429, 503)
 )
 def sign_in(context: InContext, request: Request, response: Response, asked: SignIn) -> Me:
     """Open a session: a cookie that scripts cannot read, and a `csrf` that they have to send."""
+    check_origin(request)
     opened = _sessions(context).open(asked.name, asked.password, asked.code or "", origin_of(request))
     secure = request.url.scheme == "https"
     name = SECURE_COOKIE if secure else COOKIE

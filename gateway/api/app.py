@@ -16,6 +16,7 @@ from gateway.api import (
     alarms,
     attachments,
     backtests,
+    elsewhere,
     handovers,
     incidents,
     inhibitions,
@@ -104,6 +105,7 @@ def _assemble(software_version: str, lifespan: Lifespan[FastAPI] | None) -> Fast
     for part in (
         operations,
         accounts,
+        elsewhere,
         tags,
         alarms,
         acts,

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -14,6 +15,7 @@ from anyio import CapacityLimiter, to_thread
 
 from config.clock import Clock
 from config.plant.model import Plant
+from gateway.api.audience import Audience
 from gateway.api.live_models import (
     AlarmEvent,
     EdgeItem,
@@ -24,7 +26,7 @@ from gateway.api.live_models import (
     TickEvent,
     TierCounts,
 )
-from gateway.api.live_views import changed_rows, edge_items, health_view, tier_counts, values_event
+from gateway.api.live_views import changed_rows, health_view, tier_counts, values_event
 from gateway.api.mailbox import Chunk, Mailbox, encode_event
 from gateway.api.views import alarm_item
 from gateway.errors import RecordsError
@@ -87,7 +89,7 @@ class Feed:
         self._threads = CapacityLimiter(4)
         self._values: Values | None = None
         self._last_event_id = 0
-        self._looked_up: _LookedUp | None = None
+        self._looked_up: dict[Audience, _LookedUp] = {}
         self.overflows = 0
         """How often a client's queue was given up."""
         self.failures = 0
@@ -127,9 +129,9 @@ class Feed:
         for client in self._clients:
             client.wake.set()
 
-    async def stream(self, last_event_id: int | None) -> AsyncIterator[bytes]:
+    async def stream(self, last_event_id: int | None, audience: Audience) -> AsyncIterator[bytes]:
         """Yield the events of one client, beginning behind ``last_event_id`` or with a snapshot."""
-        client = Mailbox()
+        client = Mailbox(audience)
         self._clients.add(client)
         try:
             yield RETRY
@@ -153,7 +155,7 @@ class Feed:
         """Return a snapshot, or the alarm events behind ``event_id`` and all values."""
         if event_id is None:
             return [await self._snapshot(client)]
-        last, missed = await self._threaded(lambda: self._missed_after(event_id))
+        last, missed = await self._threaded(lambda: self._missed_after(event_id, client.audience))
         self._last_event_id = max(self._last_event_id, last)
         if event_id > last:
             return await self._restart(client, "unknown_event_id")
@@ -161,8 +163,10 @@ class Feed:
             return await self._restart(client, "too_far_behind")
         values, now_ms = self._source.board.values, self._source.clock.wall_ms()
         client.forget(missed[-1].event["event_id"] if missed else event_id, -1 if values is None else values.at_ms)
-        alarms = [self._noticed(AlarmNotice(one.event["event_id"], one.event["kind"], one.alarm)) for one in missed]
-        return [*alarms, encode_event("values", values_event(values, None, self._source.plant, now_ms))]
+        plant = client.audience.plant
+        notices = (AlarmNotice(one.event["event_id"], one.event["kind"], one.alarm) for one in missed)
+        alarms = [_noticed(notice, plant) for notice in notices]
+        return [*alarms, encode_event("values", values_event(values, None, plant, now_ms))]
 
     async def _restart(self, client: Mailbox, reason: ResetReason) -> list[bytes]:
         return [encode_event("reset", ResetEvent(reason=reason)), await self._snapshot(client)]
@@ -170,30 +174,30 @@ class Feed:
     async def _snapshot(self, client: Mailbox) -> bytes:
         """Return everything as it is now. What happens meanwhile is queued behind it."""
         client.overflowed = False
-        event_id, at_ms, data = await self._threaded(self._make_snapshot)
+        event_id, at_ms, data = await self._threaded(lambda: self._make_snapshot(client.audience))
         self._last_event_id = max(self._last_event_id, event_id)
         client.forget(event_id, at_ms)
         return data
 
-    def _missed_after(self, event_id: int) -> tuple[int, list[Told]]:
+    def _missed_after(self, event_id: int, audience: Audience) -> tuple[int, list[Told]]:
         queries = self._source.queries
-        return queries.last_event_id(), queries.events_after(event_id, RESUME_EVENTS + 1)
+        return queries.last_event_id(), queries.events_after(event_id, RESUME_EVENTS + 1, audience.wanted)
 
-    def _make_snapshot(self) -> tuple[int, int, bytes]:
+    def _make_snapshot(self, audience: Audience) -> tuple[int, int, bytes]:
         """Return the snapshot with its reach: latest event id, and gateway clock of the values."""
-        source = self._source
+        source, plant = self._source, audience.plant
         values = source.board.values
-        current = source.queries.current(ACTIVE_LIMIT, CLEARED_LIMIT)
+        current = source.queries.current(ACTIVE_LIMIT, CLEARED_LIMIT, audience.wanted)
         now_ms = source.clock.wall_ms()
         snapshot = SnapshotEvent(
             at_ms=now_ms,
             last_event_id=current.last_event_id,
-            alarms=tuple(alarm_item(row, source.plant) for row in current.active),
+            alarms=tuple(alarm_item(row, plant) for row in current.active),
             active_by_tier=tier_counts(current.active_by_tier),
-            cleared=tuple(alarm_item(row, source.plant) for row in current.cleared),
-            values=values_event(values, None, source.plant, now_ms),
-            edges=edge_items(source.plant, source.queries.edges(), values),
-            health=self.health(),
+            cleared=tuple(alarm_item(row, plant) for row in current.cleared),
+            values=values_event(values, None, plant, now_ms),
+            edges=audience.edges(source.queries.edges(), values),
+            health=audience.health(self.health()),
         )
         data = encode_event("snapshot", snapshot, current.last_event_id)
         return current.last_event_id, -1 if values is None else values.at_ms, data
@@ -218,25 +222,19 @@ class Feed:
         while self._incoming:
             notice = self._incoming.popleft()
             self._last_event_id = max(self._last_event_id, notice.event_id)
-            if self._clients:
-                self._offer(Chunk("alarm", notice.event_id, self._noticed(notice)))
+            for audience in self._audiences():
+                if audience.sees(notice.alarm):
+                    self._offer(audience, Chunk("alarm", notice.event_id, _noticed(notice, audience.plant)))
         if self._missed:
             self._missed = False
             self._give_up_all()
 
-    def _noticed(self, notice: AlarmNotice) -> bytes:
-        event = AlarmEvent.model_validate(
-            {
-                "event_id": notice.event_id,
-                "kind": notice.kind,
-                "alarm": alarm_item(notice.alarm, self._source.plant),
-            }
-        )
-        return encode_event("alarm", event, notice.event_id)
+    def _audiences(self) -> set[Audience]:
+        return {client.audience for client in self._clients}
 
-    def _offer(self, chunk: Chunk) -> None:
+    def _offer(self, audience: Audience, chunk: Chunk) -> None:
         for client in self._clients:
-            if not client.offer(chunk):
+            if client.audience == audience and not client.offer(chunk):
                 self.overflows += 1
 
     def _give_up_all(self) -> None:
@@ -263,39 +261,49 @@ class Feed:
         """Send the values that changed, and the tick."""
         source, values, before = self._source, self._source.board.values, self._values
         self._values = values
-        if self._clients:
+        for audience in self._audiences():
             if values is not None and values is not before:
-                changes = await self._threaded(lambda: _changes(values, before, source.plant))
+                changes = await self._threaded(partial(_changes, values, before, audience.plant))
                 if changes is not None:
-                    self._offer(Chunk("values", values.at_ms, changes))
-            looked_up = self._looked_up
+                    self._offer(audience, Chunk("values", values.at_ms, changes))
+            looked_up = self._looked_up.get(audience)
             tick = TickEvent(
                 at_ms=source.clock.wall_ms(),
                 last_event_id=self._last_event_id,
                 active_by_tier=None if looked_up is None else looked_up.active_by_tier,
                 edges=None if looked_up is None else looked_up.edges,
-                health=self.health(),
+                health=audience.health(self.health()),
             )
-            self._offer(Chunk("tick", 0, encode_event("tick", tick)))
+            self._offer(audience, Chunk("tick", 0, encode_event("tick", tick)))
         await self._pause()
 
     async def _look_up(self) -> None:
         """Refresh what ticks take from the records; while these cannot be read, ticks go on and say so."""
-        self._looked_up = None if not self._clients else await self._threaded(self._from_records)
+        audiences = self._audiences()
+        self._looked_up = await self._threaded(lambda: self._from_records(audiences)) if audiences else {}
         await self._pause()
 
-    def _from_records(self) -> _LookedUp | None:
-        source = self._source
+    def _from_records(self, audiences: set[Audience]) -> dict[Audience, _LookedUp]:
+        queries, values = self._source.queries, self._source.board.values
         try:
-            counts = tier_counts(source.queries.active_by_tier())
-            edges = edge_items(source.plant, source.queries.edges(), source.board.values)
+            edges = queries.edges()
+            return {
+                one: _LookedUp(tier_counts(queries.active_by_tier(one.wanted)), one.edges(edges, values))
+                for one in audiences
+            }
         except RecordsError as error:
             _log.warning("stream_records_unavailable", error=str(error))
-            return None
-        return _LookedUp(counts, edges)
+            return {}
 
     async def _threaded(self, work: Callable[[], T]) -> T:
         return await to_thread.run_sync(work, limiter=self._threads)
+
+
+def _noticed(notice: AlarmNotice, plant: Plant) -> bytes:
+    event = AlarmEvent.model_validate(
+        {"event_id": notice.event_id, "kind": notice.kind, "alarm": alarm_item(notice.alarm, plant)}
+    )
+    return encode_event("alarm", event, notice.event_id)
 
 
 def _changes(values: Values, before: Values | None, plant: Plant) -> bytes | None:

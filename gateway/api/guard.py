@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
 from typing import Annotated, Any, Protocol
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
 from config.plant.model import Plant, Tag
+from gateway.access.buckets import Buckets
+from gateway.access.oidc import Provider
 from gateway.access.roles import EVERYTHING, Caller, Permission, Scope
 from gateway.access.sessions import Sessions, csrf_of
+from gateway.api.audience import Audience, part_of
 from gateway.api.context import Context, InContext
 from gateway.api.problems import BadParameterError, NoSuchThingError
 from gateway.commands import By
-from gateway.errors import ForbiddenError, UnauthenticatedError
+from gateway.errors import ForbiddenError, GatewayError, UnauthenticatedError
 from gateway.records.queries import Row
 
 __all__ = [
@@ -27,7 +29,9 @@ __all__ = [
     "InCaller",
     "OpenGate",
     "alarm_of",
+    "audience_of",
     "by_of",
+    "check_origin",
     "is_whole",
     "needs",
     "origin_of",
@@ -48,6 +52,8 @@ class Gate(Protocol):
 
     sessions: Sessions | None
     """None: there are no accounts."""
+    provider: Provider | None
+    """Where people sign in besides."""
 
     def caller(self, request: Request) -> Caller:
         """Return who asks.
@@ -55,7 +61,12 @@ class Gate(Protocol):
         Raises:
             UnauthenticatedError: Nobody knows.
             ForbiddenError: A page of somebody else asks in the name of who is signed in.
+            TooManyError: Too often.
         """
+        ...
+
+    def still(self, request: Request, caller: Caller) -> bool:
+        """Say whether who asked some time ago may still do the same; that alone keeps no session alive."""
         ...
 
 
@@ -63,21 +74,47 @@ class OpenGate:
     """Lets everybody do everything; for a gateway that listens on a loopback address only."""
 
     sessions: Sessions | None = None
+    provider: Provider | None = None
 
     def caller(self, request: Request) -> Caller:
         """See `Gate`."""
         return Caller("local", "local", None, EVERYTHING, Scope(), origin_of(request))
 
+    def still(self, request: Request, caller: Caller) -> bool:  # noqa: ARG002 - see `Gate`
+        """See `Gate`."""
+        return True
+
 
 class AccountGate:
     """Knows accounts by their sessions, machines by their tokens."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, provider: Provider | None = None) -> None:
+        self.provider = provider
         self.sessions: Sessions | None = sessions
         self._sessions = sessions
+        self._buckets = Buckets(sessions.clock)
+
+    def still(self, request: Request, caller: Caller) -> bool:
+        """See `Gate`."""
+        try:
+            now = self._who(request, keep=False)
+        except UnauthenticatedError:
+            return False
+        except GatewayError:
+            return True  # the records cannot be read for a moment: no reason to leave a duty room blind
+        return (now.account, now.permissions, now.scope) == (caller.account, caller.permissions, caller.scope)
 
     def caller(self, request: Request) -> Caller:
         """See `Gate`."""
+        try:
+            caller = self._who(request, keep=True)
+        except UnauthenticatedError:
+            self._buckets.take(f"at {origin_of(request)}")
+            raise
+        self._buckets.take(caller.account)
+        return caller
+
+    def _who(self, request: Request, *, keep: bool) -> Caller:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() == "bearer":
             machine = self._sessions.bearer(token.strip(), origin_of(request))
@@ -85,7 +122,7 @@ class AccountGate:
                 return machine
             raise UnauthenticatedError("the token is none, or has ended（令牌无效或已过期）")
         secret = secret_of(request)
-        caller = None if secret is None else self._sessions.find(secret, origin_of(request))
+        caller = None if secret is None else self._sessions.find(secret, origin_of(request), keep=keep)
         if secret is None or caller is None:
             raise UnauthenticatedError("sign in first（请先登录）")
         if request.method not in _SAFE:
@@ -103,15 +140,24 @@ def secret_of(request: Request) -> str | None:
     return request.cookies.get(SECURE_COOKIE) or request.cookies.get(COOKIE)
 
 
+def check_origin(request: Request) -> None:
+    """Check that it is no page of somebody else that asks.
+
+    Raises:
+        ForbiddenError: It is one.
+    """
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
+        raise ForbiddenError("asked by a page of another origin（跨站请求被拒绝）")
+
+
 def _check_page(request: Request, secret: str) -> None:
     """Check that it is a page of ours that asks.
 
     Raises:
         ForbiddenError: It is not.
     """
-    origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
-        raise ForbiddenError("asked by a page of another origin")
+    check_origin(request)
     shown = request.headers.get("X-CSRF-Token", "")
     if not secrets.compare_digest(shown.encode(), csrf_of(secret).encode()):
         raise ForbiddenError("X-CSRF-Token is missing or wrong: take `csrf` of /api/v1/session")
@@ -189,8 +235,13 @@ def plant_of(caller: Caller, context: Context) -> Plant:
     if units is None:
         return context.plant
     if units not in context.seen:
-        context.seen[units] = _part(context.plant, units)
+        context.seen[units] = part_of(context.plant, units)
     return context.seen[units]
+
+
+def audience_of(caller: Caller, context: Context) -> Audience:
+    """Return with whom somebody shares what is seen."""
+    return Audience(units_of(caller, context), plant_of(caller, context), context.plant)
 
 
 def tag_of(caller: Caller, context: Context, name: str) -> Tag:
@@ -216,19 +267,6 @@ def alarm_of(caller: Caller, context: Context, name: str) -> Row:
     if row is None or (units is not None and row["hazard_unit"] not in units):
         raise NoSuchThingError("alarm_id", name, "an alarm listed at /api/v1/alarms")
     return row
-
-
-def _part(plant: Plant, units: frozenset[str]) -> Plant:
-    tags = {tag.name: tag for tag in plant.tags.values() if tag.hazard_unit in units}
-    edges = {tag.edge for tag in tags.values()}
-    return replace(
-        plant,
-        hazard_units={unit.id: unit for unit in plant.hazard_units.values() if unit.id in units},
-        vessels={vessel.id: vessel for vessel in plant.vessels.values() if vessel.hazard_unit in units},
-        vehicles=plant.vehicles if "" in units else {},
-        edges={edge.id: edge for edge in plant.edges.values() if edge.id in edges},
-        tags=tags,
-    )
 
 
 def is_whole(caller: Caller, plant: Plant) -> bool:

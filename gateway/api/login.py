@@ -20,6 +20,9 @@ def get_login(request: Request, context: InContext) -> HTMLResponse:
     """Show the page; its script asks who one is."""
     lang = pick_language(request.query_params.get("lang"), request.headers.get("Accept-Language", ""))
     html = templates.get_template("login.html").render(
-        lang=lang, t=words(lang), site=in_words(context.plant.site.name, lang)
+        lang=lang,
+        t=words(lang),
+        site=in_words(context.plant.site.name, lang),
+        elsewhere=context.gate.provider is not None,
     )
     return HTMLResponse(html, headers={"Content-Language": "zh-CN" if lang == "zh" else "en"})

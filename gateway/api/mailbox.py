@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
 
+from gateway.api.audience import Audience
 from gateway.api.live_models import AlarmEvent, ResetEvent, SnapshotEvent, TickEvent, ValuesEvent
 
 __all__ = ["QUEUE_EVENTS", "Chunk", "Mailbox", "encode_event"]
@@ -29,6 +30,7 @@ class Chunk:
 class Mailbox:
     """One open stream. All of it happens on the event loop's thread."""
 
+    audience: Audience
     queue: deque[Chunk] = field(default_factory=deque)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     overflowed: bool = False

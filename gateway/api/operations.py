@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from gateway.access.roles import Permission
 from gateway.api.context import Context, InContext
-from gateway.api.guard import InCaller, needs, plant_of
+from gateway.api.guard import InCaller, audience_of, is_whole, needs, plant_of
 from gateway.api.live_models import (
     DeadLetterPage,
     EdgeList,
@@ -22,7 +22,7 @@ from gateway.api.live_models import (
     LocalAlarmPage,
     Ready,
 )
-from gateway.api.live_views import ALIVE_S, beat_age_ms, dead_letter, edge_items, ledger_view
+from gateway.api.live_views import ALIVE_S, beat_age_ms, dead_letter, ledger_view
 from gateway.api.models import PlantView
 from gateway.api.parameters import query_digest, read_cursor, write_cursor
 from gateway.api.problems import Reproach, problem_response, problem_responses
@@ -99,15 +99,15 @@ def get_metrics(request: Request) -> Response:
 
 @router.get(
     "/api/v1/health",
-    dependencies=[needs(Permission.READ, whole=True)],
+    dependencies=[needs(Permission.READ)],
     operation_id="get_health",
     summary="How the gateway is doing",
     tags=["operations"],
     responses=problem_responses(),
 )
-def get_health(context: InContext) -> HealthView:
+def get_health(context: InContext, caller: InCaller) -> HealthView:
     """Return what is known about the gateway's own condition; always 200."""
-    return context.feed.health()
+    return audience_of(caller, context).health(context.feed.health())
 
 
 @router.get(
@@ -125,20 +125,20 @@ def get_plant(context: InContext, caller: InCaller) -> PlantView:
 
 @router.get(
     "/api/v1/edges",
-    dependencies=[needs(Permission.READ, whole=True)],
+    dependencies=[needs(Permission.READ)],
     operation_id="list_edges",
     summary="Edges and how they do",
     tags=["edges"],
     responses=problem_responses(503),
 )
-def list_edges(context: InContext) -> EdgeList:
+def list_edges(context: InContext, caller: InCaller) -> EdgeList:
     """Return every edge of the plant, and those that only the records know."""
-    return EdgeList(items=edge_items(context.plant, context.queries.edges(), context.board.values))
+    return EdgeList(items=audience_of(caller, context).edges(context.queries.edges(), context.board.values))
 
 
 @router.get(
     "/api/v1/edges/{edge}/local-alarms",
-    dependencies=[needs(Permission.READ, whole=True)],
+    dependencies=[needs(Permission.READ)],
     operation_id="list_local_alarms",
     summary="What an edge has noticed by itself",
     tags=["edges"],
@@ -146,6 +146,7 @@ def list_edges(context: InContext) -> EdgeList:
 )
 def list_local_alarms(
     context: InContext,
+    caller: InCaller,
     edge: Annotated[str, Path(max_length=64)],
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
@@ -153,7 +154,8 @@ def list_local_alarms(
     """List the alarms an edge raised by its own judgement, and whether the gateway has them too; the newest first."""
     digest = query_digest(edge)
     before = None if cursor is None else read_cursor(cursor, digest, tuple[str, int, str])[1:]
-    rows = context.queries.local_alarms(edge, before, limit + 1)
+    tags = None if is_whole(caller, context.plant) else tuple(plant_of(caller, context).tags)
+    rows = context.queries.local_alarms(edge, before, limit + 1, tags)
     page = rows[:limit]
     more = len(rows) > len(page)
     return LocalAlarmPage(

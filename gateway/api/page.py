@@ -13,12 +13,13 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from config.plant.model import Plant
 from gateway.access.roles import Permission
+from gateway.api.audience import Audience
 from gateway.api.context import Context, InContext
 from gateway.api.feed import CLEARED_LIMIT
-from gateway.api.guard import needs
+from gateway.api.guard import InCaller, audience_of, needs
 from gateway.api.live_models import EdgeItem
-from gateway.api.live_views import edge_items
 from gateway.api.models import AlarmItem, TagItem
 from gateway.api.tags import with_latest
 from gateway.api.views import alarm_item
@@ -38,7 +39,7 @@ _HOUR_S = 3600
 
 _log = structlog.get_logger(__name__)
 
-router = APIRouter(include_in_schema=False, dependencies=[needs(Permission.READ, whole=True)])
+router = APIRouter(include_in_schema=False, dependencies=[needs(Permission.READ)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +64,25 @@ class Alarms:
 
 @router.get("/", response_class=HTMLResponse)
 @router.get("/basic", response_class=HTMLResponse)
-def get_page(request: Request, context: InContext) -> HTMLResponse:
+def get_page(request: Request, context: InContext, caller: InCaller) -> HTMLResponse:
     """Show everything as it is now; the script of the page keeps it so."""
     lang = pick_language(request.query_params.get("lang"), request.headers.get("Accept-Language", ""))
-    alarms = _alarms(context)
-    tags = with_latest(context, context.plant.tags.values())
+    audience = audience_of(caller, context)
+    plant = audience.plant
+    alarms = _alarms(context, audience)
+    tags = with_latest(context, plant.tags.values())
     html = templates.get_template("page.html").render(
         lang=lang,
         t=words(lang),
-        plant=context.plant,
-        site=in_words(context.plant.site.name, lang),
-        enterprise=in_words(context.plant.enterprise.name, lang),
+        plant=plant,
+        site=in_words(plant.site.name, lang),
+        enterprise=in_words(plant.enterprise.name, lang),
         alarms=alarms,
         latest={tag.tag: tag for tag in tags},
-        groups=_groups(context, tags, lang),
-        spans={
-            name: unit_of(tag, context.plant).show_span(tag.range_high - tag.range_low)
-            for name, tag in context.plant.tags.items()
-        },
+        groups=_groups(plant, tags, lang),
+        spans={name: unit_of(tag, plant).show_span(tag.range_high - tag.range_low) for name, tag in plant.tags.items()},
         tiers={alarm.tag: alarm.tier for alarm in reversed(alarms.active)},
-        health=context.feed.health(),
+        health=audience.health(context.feed.health()),
         now_ms=context.clock.wall_ms(),
         version=context.software_version,
         shown_alarms=SHOWN_ALARMS,
@@ -96,32 +96,32 @@ def mount_static(app: FastAPI) -> None:
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
 
 
-def _alarms(context: Context) -> Alarms:
+def _alarms(context: Context, audience: Audience) -> Alarms:
     """Return what the records say; the page shows values even while they cannot be read."""
     try:
-        current = context.queries.current(SHOWN_ALARMS, CLEARED_LIMIT)
+        current = context.queries.current(SHOWN_ALARMS, CLEARED_LIMIT, audience.wanted)
         edges = context.queries.edges()
     except RecordsError as error:
         _log.warning("page_records_unavailable", error=str(error))
         return Alarms(readable=False)
     return Alarms(
         readable=True,
-        active=tuple(alarm_item(row, context.plant) for row in current.active),
+        active=tuple(alarm_item(row, audience.plant) for row in current.active),
         by_tier=tuple(sorted(current.active_by_tier.items())),
-        cleared=tuple(alarm_item(row, context.plant) for row in current.cleared),
-        edges=edge_items(context.plant, edges, context.board.values),
+        cleared=tuple(alarm_item(row, audience.plant) for row in current.cleared),
+        edges=audience.edges(edges, context.board.values),
     )
 
 
-def _groups(context: Context, tags: tuple[TagItem, ...], lang: Lang) -> list[TagGroup]:
+def _groups(plant: Plant, tags: tuple[TagItem, ...], lang: Lang) -> list[TagGroup]:
     """Group tags by hazard unit, then those on vehicles, then the rest."""
     named = words(lang)
-    units = context.plant.hazard_units.values()
+    units = plant.hazard_units.values()
     groups = [
         TagGroup(unit.id, in_words(unit.name, lang), tuple(tag for tag in tags if tag.hazard_unit == unit.id))
         for unit in units
     ]
-    loose = tuple(tag for tag in tags if tag.hazard_unit not in context.plant.hazard_units)
+    loose = tuple(tag for tag in tags if tag.hazard_unit not in plant.hazard_units)
     groups.append(TagGroup("vehicles", named["vehicles"], tuple(tag for tag in loose if tag.vehicle)))
     groups.append(TagGroup("other", named["other_tags"], tuple(tag for tag in loose if not tag.vehicle)))
     return [group for group in groups if group.tags]

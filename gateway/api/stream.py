@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from http import HTTPStatus
 from typing import Annotated
 
 import structlog
+from anyio import to_thread
 from fastapi import APIRouter, Header, Request, Response
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Send
 
+from config.clock import Clock
 from gateway.access.roles import Permission
 from gateway.api.context import InContext
 from gateway.api.feed import MAX_CLIENTS
-from gateway.api.guard import needs
+from gateway.api.guard import InCaller, audience_of, needs
 from gateway.api.live_models import StreamEvent
 from gateway.api.problems import Reproach, problem_response, problem_responses
 
 __all__ = ["EventStream", "router"]
 
-router = APIRouter(prefix="/api/v1", tags=["stream"], dependencies=[needs(Permission.READ, whole=True)])
+router = APIRouter(prefix="/api/v1", tags=["stream"], dependencies=[needs(Permission.READ)])
 
 STALLED_S = 60.0
 """A client that takes nothing for so long is gone, even where its connection does not say so."""
+
+CHECK_S = 10.0
+"""Whoever is signed out, shut or given other rights goes on seeing what happens for no longer."""
 
 _HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
@@ -44,7 +49,7 @@ class EventStream(StreamingResponse):
             async with asyncio.timeout(STALLED_S):
                 await send(message)
 
-        async with aclosing(self.body_iterator) as events:  # type: ignore[type-var]  # made by Feed.stream: a generator
+        async with aclosing(self.body_iterator) as events:  # type: ignore[type-var]  # it is a generator
             try:
                 await bounded({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
                 async for data in events:
@@ -59,11 +64,15 @@ class EventStream(StreamingResponse):
     operation_id="open_stream",
     summary="What happens, as it happens",
     response_class=EventStream,
-    responses={200: {"model": StreamEvent, "description": "Events; see the schema"}, **problem_responses(422, 503)},
+    responses={
+        200: {"model": StreamEvent, "description": "Events; see the schema"},
+        **problem_responses(401, 403, 422, 503),
+    },
 )
 async def open_stream(
     request: Request,
     context: InContext,
+    caller: InCaller,
     last_event_id: Annotated[
         int | None,
         Header(alias="Last-Event-ID", ge=0, description="Id of the last event seen; what came after it is sent first"),
@@ -73,7 +82,8 @@ async def open_stream(
 
     It begins with a `snapshot`, or, with `Last-Event-ID`, with the `alarm` events missed and all values. Then `alarm`
     for every transition, `values` once a second for what changed, and `tick` every second. `reset` says that events
-    were left out: a `snapshot` follows it. No `tick` for 3 s means that the stream has stalled.
+    were left out: a `snapshot` follows it. No `tick` for 3 s means that the stream has stalled. It ends with the
+    session, which an open stream does not keep alive. Who may see a part only is told of that part only.
     """
     feed = context.feed
     full = feed.clients >= MAX_CLIENTS
@@ -83,5 +93,20 @@ async def open_stream(
         response = problem_response(request, HTTPStatus.SERVICE_UNAVAILABLE, found, (reproach,))
         response.headers["Retry-After"] = "5"
         return response
-    events: AsyncIterator[bytes] = feed.stream(last_event_id)
-    return EventStream(events, headers=_HEADERS)
+    events = feed.stream(last_event_id, audience_of(caller, context))
+    allowed = _while_allowed(events, lambda: context.gate.still(request, caller), context.clock)
+    return EventStream(allowed, headers=_HEADERS)
+
+
+async def _while_allowed(
+    events: AsyncIterator[bytes], allowed: Callable[[], bool], clock: Clock
+) -> AsyncIterator[bytes]:
+    """Pass events on as long as who asked for them may see them."""
+    checked_s = clock.monotonic_s()
+    async with aclosing(events):  # type: ignore[type-var]  # made by Feed.stream: a generator
+        async for data in events:
+            if clock.monotonic_s() - checked_s >= CHECK_S:
+                if not await to_thread.run_sync(allowed):
+                    return
+                checked_s = clock.monotonic_s()
+            yield data

@@ -88,6 +88,7 @@ _WORDS: Mapping[str, Text] = {
     "new_alarm": Text("新报警", "New alarm"),
     "other_language": Text("English", "中文"),
     "sign_in": Text("登录", "Sign in"),
+    "sign_in_elsewhere": Text("统一认证登录", "Sign in at your organisation"),
     "sign_out": Text("退出登录", "Sign out"),
     "account": Text("账号", "Account"),
     "password": Text("密码", "Password"),

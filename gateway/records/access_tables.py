@@ -17,6 +17,9 @@ account = Table(
     Column("enterprises", JSON, nullable=False, comment="codes; both empty: everything"),
     Column("districts", JSON, nullable=False),
     Column("password", Text, nullable=True, comment="argon2id; null: cannot be used"),
+    Column(
+        "subject", String(64), nullable=True, unique=True, comment="who signs in elsewhere: digest of who it is there"
+    ),
     Column("must_change", Boolean, nullable=False, comment="the password is a one-time one"),
     Column("password_ms", BigInteger, nullable=False),
     Column("totp", String(64), nullable=True, comment="secret of the second factor"),

@@ -41,6 +41,8 @@ __all__ = [
 
 Row = dict[str, Any]
 """One row, by column name."""
+Units = tuple[str, ...] | None
+"""Hazard units somebody may see (``""``: what is in none); None: all."""
 
 _NEWEST = (alarm.c.raised_ms.desc(), alarm.c.alarm_id.desc())
 STATES = (*OPEN_STATES, "cleared")
@@ -204,9 +206,9 @@ class Queries:
         with self._read() as connection:
             return _rows(connection, query)
 
-    def events_after(self, event_id: int, limit: int) -> list[Told]:
+    def events_after(self, event_id: int, limit: int, units: Units = None) -> list[Told]:
         """Return at most ``limit`` events behind ``event_id``, oldest first."""
-        events = select(alarm_event).where(alarm_event.c.event_id > event_id)
+        events = _of_units(select(alarm_event).where(alarm_event.c.event_id > event_id), units)
         with self._read() as connection:
             rows = _rows(connection, events.order_by(alarm_event.c.event_id).limit(limit))
             return _told(connection, rows)
@@ -216,21 +218,22 @@ class Queries:
         with self._read() as connection:
             return _last_event_id(connection)
 
-    def current(self, active_limit: int, cleared_limit: int) -> Current:
+    def current(self, active_limit: int, cleared_limit: int, units: Units = None) -> Current:
         """Return the open alarms and the latest cleared ones of one moment."""
+        wanted = AlarmFilter(states=OPEN_STATES, inhibited=(None,), hazard_units=units)
         with self._read() as connection:
-            active = _by_tier(connection, AlarmFilter(states=OPEN_STATES, inhibited=(None,)), None, active_limit)
+            active = _by_tier(connection, wanted, None, active_limit)
             return Current(
                 last_event_id=_last_event_id(connection),
                 active=tuple(active),
-                active_by_tier=_active_by_tier(connection),
-                cleared=tuple(_lately_cleared(connection, cleared_limit)),
+                active_by_tier=_active_by_tier(connection, units),
+                cleared=tuple(_lately_cleared(connection, cleared_limit, units)),
             )
 
-    def active_by_tier(self) -> dict[int, int]:
+    def active_by_tier(self, units: Units = None) -> dict[int, int]:
         """Count the open alarms that are told; every tier has an entry."""
         with self._read() as connection:
-            return _active_by_tier(connection)
+            return _active_by_tier(connection, units)
 
     def edges(self) -> EdgeRecords:
         """Return the ledger, the marks and the statuses of all edges."""
@@ -293,10 +296,12 @@ class Queries:
             found = _rows(connection, select(inhibition).where(inhibition.c.id == name))
         return found[0] if found else None
 
-    def local_alarms(self, edge: str, before: tuple[int, str] | None, limit: int) -> list[Row]:
+    def local_alarms(
+        self, edge: str, before: tuple[int, str] | None, limit: int, tags: Sequence[str] | None = None
+    ) -> list[Row]:
         """Return what an edge has noticed by itself; see `gateway.records.reconcile`."""
         with self._read() as connection:
-            return _rows(connection, local_alarms(edge, before, limit))
+            return _rows(connection, local_alarms(edge, before, limit, tags))
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
@@ -317,13 +322,22 @@ def _last_event_id(connection: Connection) -> int:
     return last or 0
 
 
-def _active_by_tier(connection: Connection) -> dict[int, int]:
-    told = alarm.c.state.in_(OPEN_STATES), alarm.c.inhibited.is_(None)
+def _of_units(events: Select[Any], units: Units) -> Select[Any]:
+    """Restrict events to those of alarms of some hazard units."""
+    if units is None:
+        return events
+    return events.join(alarm, alarm.c.alarm_id == alarm_event.c.alarm_id).where(alarm.c.hazard_unit.in_(units))
+
+
+def _active_by_tier(connection: Connection, units: Units) -> dict[int, int]:
+    told = [alarm.c.state.in_(OPEN_STATES), alarm.c.inhibited.is_(None)]
+    if units is not None:
+        told.append(alarm.c.hazard_unit.in_(units))
     counted = select(alarm.c.tier, func.count()).where(*told).group_by(alarm.c.tier)
     return dict.fromkeys(TIERS, 0) | {row[0]: row[1] for row in connection.execute(counted)}
 
 
-def _lately_cleared(connection: Connection, limit: int) -> list[Row]:
+def _lately_cleared(connection: Connection, limit: int, units: Units) -> list[Row]:
     """Follow the events backwards: they are numbered in the order in which things happened."""
     events = (
         select(alarm_event.c.alarm_id)
@@ -331,7 +345,7 @@ def _lately_cleared(connection: Connection, limit: int) -> list[Row]:
         .order_by(alarm_event.c.event_id.desc())
         .limit(limit)
     )
-    ids = connection.execute(events).scalars().all()
+    ids = connection.execute(_of_units(events, units)).scalars().all()
     rows = {row["alarm_id"]: row for row in _rows(connection, select(alarm).where(alarm.c.alarm_id.in_(ids)))}
     return [rows[one] for one in dict.fromkeys(ids) if one in rows and rows[one]["state"] == "cleared"]
 

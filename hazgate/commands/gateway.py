@@ -17,6 +17,7 @@ from gateway.app import run_api, run_gateway
 from gateway.errors import GatewayError
 from hazgate.again import begin_again, may_begin_again
 from hazgate.arguments import (
+    AccessFile,
     BrokerPassword,
     DeskOption,
     HistoryOption,
@@ -29,6 +30,7 @@ from hazgate.arguments import (
     PlantFile,
     RecordsOption,
     RecordsPassword,
+    access_settings,
     broker_address,
     desks_of,
     history_address,
@@ -80,13 +82,14 @@ def run(
     history_max_gb: MaxGb = None,
     foreign_sites: ForeignSites = None,
     no_accounts: NoAccounts = False,
+    access: AccessFile = None,
 ) -> None:
     """运行网关：接收、判警、留存、告知。 Run the gateway: receive, evaluate, keep, tell."""
     if context.invoked_subcommand:
         return
     settings = _settings(data, http, (tls_cert, tls_key), records, records_password_file, history, history_token_file)
     address = broker_address(broker, broker_password_file)
-    changes = {**history_bounds(history_keep_days, history_max_gb), **_who(desk, no_accounts)}
+    changes = {**history_bounds(history_keep_days, history_max_gb), **_who(desk, no_accounts, access)}
     taking = _taking(settings, address, foreign_sites, canary_url).model_copy(update=changes)
     _run(run_gateway, taking, plant)
 
@@ -132,17 +135,18 @@ def api(
     history_token_file: HistoryToken = None,
     desk: DeskOption = None,
     no_accounts: NoAccounts = False,
+    access: AccessFile = None,
 ) -> None:
     """独立接口与页面进程，仅通过数据库查看。 API and live page alone: they see the worker only through the stores."""
     if not records or not history:
         wrong_use("gateway api needs --records postgresql://... and --history influx://..., as its worker")
     settings = _settings(Path(), http, (tls_cert, tls_key), records, records_password_file, history, history_token_file)
-    _run(run_api, settings.model_copy(update=_who(desk, no_accounts)), plant)
+    _run(run_api, settings.model_copy(update=_who(desk, no_accounts, access)), plant)
 
 
-def _who(desk: list[str] | None, no_accounts: bool) -> dict[str, Any]:
+def _who(desk: list[str] | None, no_accounts: bool, access: Path | None = None) -> dict[str, Any]:
     """Return who sits where and who may do what, as settings."""
-    return {"desks": desks_of(desk), "accounts": not no_accounts}
+    return {"desks": desks_of(desk), "accounts": not no_accounts, "access": access_settings(access)}
 
 
 def _settings(

@@ -17,6 +17,7 @@ from gateway.broker import EmbeddedBroker
 from gateway.errors import GatewayError
 from hazgate.again import begin_again, may_begin_again
 from hazgate.arguments import (
+    AccessFile,
     HistoryOption,
     HistoryToken,
     HttpCertificate,
@@ -27,6 +28,7 @@ from hazgate.arguments import (
     PlantFile,
     RecordsOption,
     RecordsPassword,
+    access_settings,
     history_address,
     history_bounds,
     http_address,
@@ -65,6 +67,7 @@ def run(
     history_keep_days: KeepDays = None,
     history_max_gb: MaxGb = None,
     no_accounts: NoAccounts = False,
+    access: AccessFile = None,
     mqtt_host: Annotated[str, typer.Option(help="Address of the MQTT listener; 0.0.0.0 lets edges in.")] = "127.0.0.1",
     mqtt_anonymous: BrokerAnonymous = False,
     broker_credentials: BrokerCredentials = None,
@@ -93,6 +96,7 @@ def run(
         records=records_address(records, records_password_file),
         history=history_address(history, history_token_file),
         accounts=not no_accounts,
+        access=access_settings(access),
         **history_bounds(history_keep_days, history_max_gb),
     )
     again = False

@@ -109,8 +109,18 @@ const on = {
   reset() {},
   lost() {
     setLink("connecting");
+    signInAgain();
   },
 };
+
+async function signInAgain() {
+  try {
+    const answer = await fetch("/api/v1/me", { headers: { Accept: "application/json" } });
+    if (answer.status === 401) location.assign("/login");
+  } catch {
+    // no connection: the stream tries again by itself
+  }
+}
 
 function total(byTier) {
   return Object.values(byTier).reduce((sum, count) => sum + count, 0);

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -300,12 +301,14 @@ class Sse:
 
 
 @asynccontextmanager
-async def stream(address: str, last_event_id: int | None = None) -> AsyncIterator[Sse]:
+async def stream(
+    address: str, last_event_id: int | None = None, headers: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[Sse]:
     """Open the stream over a real connection."""
-    headers = {} if last_event_id is None else {"Last-Event-ID": str(last_event_id)}
+    resumed = {} if last_event_id is None else {"Last-Event-ID": str(last_event_id)}
     async with (
         httpx.AsyncClient(timeout=10) as client,
-        client.stream("GET", f"{address}/api/v1/stream", headers=headers) as response,
+        client.stream("GET", f"{address}/api/v1/stream", headers={**headers, **resumed}) as response,
     ):
         assert response.status_code == 200
         async with aclosing(response.aiter_lines()) as lines:  # type: ignore[type-var]  # it is a generator

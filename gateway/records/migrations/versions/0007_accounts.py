@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("enterprises", sa.JSON(), nullable=False),
         sa.Column("districts", sa.JSON(), nullable=False),
         sa.Column("password", sa.Text(), nullable=True),
+        sa.Column("subject", sa.String(length=64), nullable=True),
         sa.Column("must_change", sa.Boolean(), nullable=False),
         sa.Column("password_ms", sa.BigInteger(), nullable=False),
         sa.Column("totp", sa.String(length=64), nullable=True),
@@ -30,6 +31,7 @@ def upgrade() -> None:
         sa.Column("created_by", sa.String(length=64), nullable=False),
         sa.Column("disabled_ms", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("name"),
+        sa.UniqueConstraint("subject"),
     )
     op.create_table(
         "session",
