@@ -22,11 +22,11 @@ from zoneinfo import ZoneInfo
 from config.duty.model import Ladder, Quiet
 from gateway.notify.roster import moment_ms
 
-__all__ = ["Progress", "Take", "begin", "hasten", "quiet_until_ms", "take"]
+__all__ = ["GOES_ON", "RED", "Progress", "Take", "begin", "hasten", "quiet_until_ms", "take"]
 
 RED = 1
 _NEVER_MS = 1 << 62
-_GOES_ON = frozenset({"active", "latched"})
+GOES_ON = frozenset({"active", "latched"})
 """States of an alarm whose condition holds, or that stays until somebody has seen it."""
 
 
@@ -86,7 +86,8 @@ def take(row: Mapping[str, Any], ladder: Ladder, progress: Progress | None, now_
             replace(now, taken=max(now.taken, 1), due_ms=_NEVER_MS) if forget else replace(now, due_ms=held_ms), None
         )
     step = min(now.taken, len(ladder.steps) - 1)
-    after = replace(now, taken=now.taken + 1, due_ms=_next_ms(ladder, step, now_ms))
+    goes_on = row["state"] in GOES_ON
+    after = replace(now, taken=now.taken + 1, due_ms=_next_ms(ladder, step, now_ms) if goes_on else None)
     return Take(after, now.taken, step)
 
 
@@ -114,7 +115,7 @@ def quiet_until_ms(quiet: Quiet | None, now_ms: int) -> int | None:
 
 def _rests(row: Mapping[str, Any], ladder: Ladder, now: Progress) -> bool:
     untold = row["inhibited"] is not None or row["retrospective"] or row["acknowledged_ms"] is not None
-    over = now.taken > 0 and row["state"] not in _GOES_ON
+    over = now.taken > 0 and row["state"] not in GOES_ON
     return untold or over or now.tier not in ladder.tiers or not ladder.steps
 
 
