@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import difflib
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import NoneType
 from typing import Any, TypeVar, get_args
 
@@ -122,10 +122,18 @@ def read_model(
         except ValidationError as error:
             details = error.errors(include_url=False)
         for detail in sorted(details, key=lambda detail: detail["type"] != "extra_forbidden"):
-            if first:
+            if first and not _follows(detail, details):
                 _note(detail, findings, model)
             _leave_out(raw, detail, stand_ins or {})
         first = False
+
+
+def _follows(detail: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
+    """Say whether a list is only too short because something in it is wrong, which is said by itself."""
+    length, inside = len(detail["loc"]), detail["loc"]
+    return detail["type"] == "too_short" and any(
+        len(one["loc"]) > length and one["loc"][:length] == inside for one in details
+    )
 
 
 def _note(detail: ErrorDetails, findings: Findings, root: type[BaseModel]) -> None:

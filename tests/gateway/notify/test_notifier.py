@@ -58,7 +58,7 @@ class World:
                 while sender.turn():
                     pass
 
-    def put(self, name: str = "a1", kind: str = "raised", **changes: Any) -> None:
+    def put(self, name: str = "a1", kind: str = "raised", **changes: object) -> None:
         """Write an alarm and an event of it."""
         self.events += 1
         now_ms = self.clock.wall_ms()
