@@ -26,10 +26,10 @@ def test_a_library_reads_shifts_swaps_and_strange_names() -> None:
     shifts = shifts_between(roster, T0 + 8 * HOUR_MS, T0 + 32 * HOUR_MS)
     people = {"a": Person("a", LONG), "x": Person("x", "顶班")}
     swap = Swap("s", "控制室", "a", "x", T0 + 12 * HOUR_MS, T0 + 14 * HOUR_MS)
-    text = calendar(shifts, [swap], people, "控制室,值班", T0)
+    text = calendar(shifts, [swap], people, "控制室 值班", T0)
     assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))
     read = Calendar.from_ical(text)
-    assert str(read["NAME"]) == "控制室,值班"
+    assert str(read["NAME"]) == "控制室 值班"
     events = [_told(event) for event in read.walk("VEVENT")]
     hours = [8, 12, 14, 20, 32]
     moments = [datetime.fromtimestamp((T0 + hour * HOUR_MS) / 1000, UTC) for hour in hours]

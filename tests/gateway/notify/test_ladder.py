@@ -40,6 +40,8 @@ def lives(draw: st.DrawFn) -> list[dict[str, Any]]:
                 row |= {"inhibited": "shelved"}
             case "release":
                 row |= {"inhibited": None, "alarmed_ms": now, "state": "active", "acknowledged_ms": None}
+            case _:
+                pass
         rows.append(dict(row))
     return rows
 
