@@ -120,6 +120,17 @@ class HistoryAddress(_Settings):
         return {"Authorization": f"Token {self.secret()}"}
 
 
+class AccessSettings(_Settings):
+    """How people sign in."""
+
+    idle_minutes: Annotated[float, Field(gt=0)] = 30.0
+    """A session that is not used so long ends; a viewer's (a screen on a wall) does not."""
+    session_hours: Annotated[float, Field(gt=0)] = 13.0
+    """A session ends after so long in any case: a shift and its handover."""
+    second_factor_roles: tuple[str, ...] = ()
+    """Roles that may do nothing before they have a second factor."""
+
+
 class GatewaySettings(_Settings):
     """One gateway process."""
 
@@ -147,6 +158,9 @@ class GatewaySettings(_Settings):
     """What a history server acknowledged within this time is sent again when it may have been started anew."""
     canary_url: str = ""
     """Receiver outside that is told of every reading of a canary tag; empty: nobody."""
+    accounts: bool = True
+    """False: whoever reaches the port may do everything; only on a loopback address."""
+    access: AccessSettings = AccessSettings()
     reserve_bytes: Annotated[int, Field(ge=65_536)] = 64 * 1024**2
     """Disk space set aside, from which the alarm is written that there is no other left."""
 

@@ -10,15 +10,22 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
+from ipaddress import ip_address
 
 import structlog
+from sqlalchemy import Engine
 
 from config.clock import Clock
 from config.contract.topics import subscriptions
+from config.duty.handling import DEFAULT_HANDLING
 from config.plant.model import Plant
 from config.reserve import Reserve
 from config.settings import GatewaySettings
+from gateway.access.accounts import Accounts
+from gateway.access.sessions import Sessions
 from gateway.api.app import create_api
+from gateway.api.feed import Source
+from gateway.api.guard import AccountGate, Gate, OpenGate
 from gateway.api.server import ApiServer
 from gateway.canary import Canary
 from gateway.commands import Inbox
@@ -35,10 +42,10 @@ from gateway.live import Board, Hub
 from gateway.lock import own
 from gateway.mirror import Mirror
 from gateway.pipeline import Pipeline
-from gateway.records.database import open_reader, open_writer
+from gateway.records.database import open_desk, open_reader, open_writer
 from gateway.records.desk import Desk
 from gateway.records.following import LogFollowing
-from gateway.records.keeper import keep_short
+from gateway.records.keeper import keep_audit, keep_short
 from gateway.records.postgresql import Guard, desk_engine, reader_engine
 from gateway.records.queries import Queries
 from gateway.records.writer import Records
@@ -65,6 +72,7 @@ async def run_gateway(
     clock: Clock,
     stop: asyncio.Event,
     on_ready: Callable[[str], None] = lambda _address: None,
+    on_password: Callable[[str], None] = lambda _password: None,
 ) -> None:
     """Run a gateway until ``stop`` is set.
 
@@ -74,6 +82,7 @@ async def run_gateway(
         clock: Wall and monotonic.
         stop: Ends the gateway cleanly.
         on_ready: Called with the address of the HTTP interface once it listens.
+        on_password: Called with the one-time password of the first account, when it is made.
 
     Raises:
         GatewayError: It cannot start (data directory, records, HTTP address), or one of its threads failed.
@@ -110,7 +119,9 @@ async def run_gateway(
             reserve=Reserve(settings.data_dir / "records.reserve", settings.reserve_bytes),
             history=following,
         )
-        api = create_api(plant, board, hub, queries, history.reader, clock, version("hazgate"), inbox)
+        desk = open_desk(settings.data_dir, settings.records)
+        source = Source(plant, board, hub, queries, clock, version("hazgate"))
+        api = create_api(source, history.reader, inbox, _gate(settings, desk, reader, clock, on_password))
         loop = asyncio.get_running_loop()
 
         def give_up() -> None:
@@ -123,6 +134,7 @@ async def run_gateway(
             crew.start("history", following.run, niceness=_BEHIND)
             crew.start("late-lane", lane.run, niceness=_LAST)
             crew.start("keeper", guard.run if guard else lambda ended: keep_short(reader, ended))
+            crew.start("audit", lambda ended: keep_audit(desk, clock, DEFAULT_HANDLING.audit_keep_days, ended))
             if settings.canary_url:
                 crew.start("canary", Canary(plant, board, settings.canary_url).run)
             on_ready("http://{}:{}".format(*listener.getsockname()[:2]))
@@ -139,6 +151,7 @@ async def run_gateway(
                 transport.close()
                 await asyncio.to_thread(following.finish)
                 history.close()
+                desk.dispose()
                 reader.dispose()
                 writer.dispose()
     if crew.failed:
@@ -153,6 +166,7 @@ async def run_api(
     clock: Clock,
     stop: asyncio.Event,
     on_ready: Callable[[str], None] = lambda _address: None,
+    on_password: Callable[[str], None] = lambda _password: None,
 ) -> None:
     """Run the HTTP interface alone until ``stop`` is set: it sees the pipeline only through the stores.
 
@@ -162,6 +176,7 @@ async def run_api(
         clock: Wall and monotonic.
         stop: Ends it cleanly.
         on_ready: Called with the address of the HTTP interface once it listens.
+        on_password: Called with the one-time password of the first account, when it is made.
 
     Raises:
         GatewayError: It cannot start, or its follower failed.
@@ -177,7 +192,8 @@ async def run_api(
         mirror = Mirror(plant, Records(reader), queries, board, hub, clock)
         desk = Desk(writing, clock)
         history = InfluxReader(reading, queries.tag_name)
-        api = create_api(plant, board, hub, queries, history, clock, version("hazgate"), desk)
+        source = Source(plant, board, hub, queries, clock, version("hazgate"))
+        api = create_api(source, history, desk, _gate(settings, writing, reader, clock, on_password))
         loop = asyncio.get_running_loop()
 
         def give_up() -> None:
@@ -197,6 +213,30 @@ async def run_api(
             reader.dispose()
     if crew.failed:
         raise GatewayError(f"the {crew.failed} thread failed; see the log above. Start it again: nothing is lost")
+
+
+def _gate(
+    settings: GatewaySettings, desk: Engine, reader: Engine, clock: Clock, on_password: Callable[[str], None]
+) -> Gate:
+    if not settings.accounts:
+        if not _is_loopback(settings.http_host):
+            raise GatewayError(
+                f"--no-accounts with --http {settings.http_host}: whoever reaches the port could do everything; "
+                "listen on 127.0.0.1, or leave --no-accounts out"
+            )
+        return OpenGate()
+    accounts = Accounts(desk, reader, clock)
+    password = accounts.begin()
+    if password is not None:
+        on_password(password)
+    return AccountGate(Sessions(accounts, desk, reader, clock, settings.access))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

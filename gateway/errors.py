@@ -10,6 +10,9 @@ GatewayError
  +-- NotFoundError            what was asked for does not exist
  +-- BadRequestError          what was asked for makes no sense; says which part and what is allowed
  +-- ConflictError            what was asked for does not fit what there is now
+ +-- UnauthenticatedError     nobody knows who asks
+ +-- ForbiddenError           who asks may not
+ +-- TooManyError             too often; says when to try again
  +-- OverloadError            not now: too much is being asked, or nobody answers
  +-- ChannelError             a message could not be sent (gateway.notify.port)
 """
@@ -20,6 +23,7 @@ __all__ = [
     "BadRequestError",
     "BrokerError",
     "ConflictError",
+    "ForbiddenError",
     "GatewayError",
     "HistoryBusyError",
     "HistoryError",
@@ -28,6 +32,8 @@ __all__ = [
     "RecordsBusyError",
     "RecordsError",
     "RecordsFullError",
+    "TooManyError",
+    "UnauthenticatedError",
 ]
 
 
@@ -73,6 +79,26 @@ class NotFoundError(GatewayError):
 
 class BadRequestError(GatewayError):
     """What was asked for makes no sense."""
+
+
+class UnauthenticatedError(GatewayError):
+    """Nobody knows who asks."""
+
+
+class ForbiddenError(GatewayError):
+    """Who asks may not do that."""
+
+
+class TooManyError(GatewayError):
+    """Too often.
+
+    Attributes:
+        after_s: When to try again.
+    """
+
+    def __init__(self, message: str, after_s: float) -> None:
+        self.after_s = after_s
+        super().__init__(message)
 
 
 class ConflictError(GatewayError):

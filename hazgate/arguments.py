@@ -18,6 +18,7 @@ __all__ = [
     "HistoryToken",
     "KeepDays",
     "MaxGb",
+    "NoAccounts",
     "PlantFile",
     "RecordsOption",
     "RecordsPassword",
@@ -29,6 +30,7 @@ __all__ = [
     "plant_path",
     "read_plant",
     "records_address",
+    "tell_password",
     "wrong_use",
 ]
 
@@ -112,6 +114,24 @@ def history_address(text: str, token_file: Path | None) -> HistoryAddress | None
         return HistoryAddress.parse(text, token)
     except (ValueError, OSError) as error:
         wrong_use(str(error))
+
+
+NoAccounts = Annotated[
+    bool,
+    typer.Option(
+        "--no-accounts",
+        help="Without accounts whoever reaches the port may do everything; only on a loopback address.",
+    ),
+]
+
+
+def tell_password(password: str) -> None:
+    """Print the one-time password of the first account; nobody keeps it."""
+    typer.echo(
+        f"首次启动：账号 admin，一次性密码 {password}（登录后须修改，不再显示）\n"
+        f"first start: account admin, one-time password {password} (to be changed at once; it is not shown again)",
+        err=True,
+    )
 
 
 KeepDays = Annotated[

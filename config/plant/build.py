@@ -23,7 +23,10 @@ def build_plant(document: PlantDocument, references: References) -> Plant:
     references.check_sections(document)
     site, enterprise = document.site, document.enterprise
     air = _AIR[document.gas_reference.air_temperature_c]
-    hazard_units = {name: HazardUnit(name, _text(unit.name), unit.cas) for name, unit in document.hazard_units.items()}
+    hazard_units = {
+        name: HazardUnit(name, _text(unit.name), unit.cas, unit.enterprise, unit.district)
+        for name, unit in document.hazard_units.items()
+    }
     vessels = _vessels(document, hazard_units)
     edges = {name: Edge(name, _text(edge.name), edge.kind) for name, edge in document.edges.items()}
     vehicles = {
@@ -44,7 +47,7 @@ def build_plant(document: PlantDocument, references: References) -> Plant:
     tags = {name: tag for name, written in document.tags.items() if (tag := builder.build(name, written)) is not None}
     builder.check_partners(tags)
     return Plant(
-        enterprise=Enterprise(enterprise.id, _text(enterprise.name)),
+        enterprise=Enterprise(enterprise.id, _text(enterprise.name), enterprise.district),
         site=Site(site.id, _text(site.name), site.latitude_deg, site.longitude_deg),
         hazard_units=MappingProxyType(hazard_units),
         vessels=MappingProxyType(vessels),

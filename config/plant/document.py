@@ -121,6 +121,8 @@ class EnterpriseDocument(_Document):
 
     id: str
     name: TextDocument
+    district: str = ""
+    """Code of the district it lies in: whom a regulator's account may see goes by it."""
 
 
 class SiteDocument(_Document):
@@ -148,6 +150,10 @@ class HazardUnitDocument(_Document):
     name: TextDocument
     cas: str
     """The substance that makes it a hazard unit."""
+    enterprise: str = ""
+    """Id of who runs it, where that is not the plant's enterprise."""
+    district: str = ""
+    """Code of the district it lies in, where that is not the plant's."""
 
 
 class VesselDocument(_Document):

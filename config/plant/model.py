@@ -166,6 +166,8 @@ class Enterprise:
 
     id: str
     name: Text
+    district: str = ""
+    """Code of the district it lies in; empty: not said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,10 @@ class HazardUnit:
     name: Text
     cas: str
     """The substance that makes it a hazard unit."""
+    enterprise: str = ""
+    """Id of who runs it; empty: the plant's."""
+    district: str = ""
+    """Code of the district it lies in; empty: the plant's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
 from config.plant.model import Condition, Tier
-from gateway.api.context import Context, InContext
+from gateway.access.roles import Permission
+from gateway.api.context import InContext
+from gateway.api.guard import InCaller, alarm_of, needs, units_of
 from gateway.api.models import AlarmDetail, AlarmPage, AlarmTimeline, Inhibited, State
 from gateway.api.parameters import Moment, query_digest, read_cursor, write_cursor
-from gateway.api.problems import BadParameterError, NoSuchThingError, problem_responses
+from gateway.api.problems import BadParameterError, problem_responses
 from gateway.api.views import alarm_detail, alarm_item, alarm_moment
 from gateway.display import unit_of
 from gateway.handling import Stage
@@ -19,7 +22,7 @@ from gateway.records.queries import AlarmFilter, AlarmKey, AlarmSort, Row
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/api/v1/alarms", tags=["alarms"])
+router = APIRouter(prefix="/api/v1/alarms", tags=["alarms"], dependencies=[needs(Permission.READ)])
 
 AlarmId = Annotated[str, Path(description="Id of the alarm", max_length=32)]
 
@@ -72,12 +75,13 @@ class AlarmQuery(BaseModel):
 
 
 @router.get("", operation_id="list_alarms", summary="Alarms, page by page", responses=problem_responses(422, 503))
-def list_alarms(context: InContext, query: Annotated[AlarmQuery, Query()]) -> AlarmPage:
+def list_alarms(context: InContext, caller: InCaller, query: Annotated[AlarmQuery, Query()]) -> AlarmPage:
     """List alarms. Going from page to page neither repeats nor skips an alarm while new ones are raised.
 
     Only an alarm whose tier rises meanwhile may be missed in the order of `tier`; the stream tells of it.
     """
-    wanted = query.filter()
+    units = units_of(caller, context)
+    wanted = replace(query.filter(), hazard_units=None if units is None else tuple(sorted(units)))
     if query.from_ms is not None and query.to_ms is not None and query.from_ms >= query.to_ms:
         raise BadParameterError("from", query.from_ms, f"a moment before `to` ({query.to_ms})")
     digest = query_digest(wanted, query.sort.value)
@@ -96,9 +100,9 @@ def list_alarms(context: InContext, query: Annotated[AlarmQuery, Query()]) -> Al
 @router.get(
     "/{alarm_id}", operation_id="get_alarm", summary="One alarm in full", responses=problem_responses(404, 422, 503)
 )
-def get_alarm(context: InContext, alarm_id: AlarmId) -> AlarmDetail:
+def get_alarm(context: InContext, caller: InCaller, alarm_id: AlarmId) -> AlarmDetail:
     """Return an alarm with its tag, place, substance and the words for it."""
-    return alarm_detail(_alarm(context, alarm_id), context.plant)
+    return alarm_detail(alarm_of(caller, context, alarm_id), context.plant)
 
 
 @router.get(
@@ -107,9 +111,9 @@ def get_alarm(context: InContext, alarm_id: AlarmId) -> AlarmDetail:
     summary="The events of one alarm",
     responses=problem_responses(404, 422, 503),
 )
-def get_alarm_timeline(context: InContext, alarm_id: AlarmId) -> AlarmTimeline:
+def get_alarm_timeline(context: InContext, caller: InCaller, alarm_id: AlarmId) -> AlarmTimeline:
     """Return what happened to an alarm, oldest first."""
-    row = _alarm(context, alarm_id)
+    row = alarm_of(caller, context, alarm_id)
     tag = context.plant.tags.get(row["tag"])
     unit = None if tag is None else unit_of(tag, context.plant)
     return AlarmTimeline(
@@ -117,13 +121,6 @@ def get_alarm_timeline(context: InContext, alarm_id: AlarmId) -> AlarmTimeline:
         unit="" if unit is None else unit.name,
         events=tuple(alarm_moment(event, unit) for event in context.queries.timeline(alarm_id)),
     )
-
-
-def _alarm(context: Context, alarm_id: str) -> Row:
-    row = context.queries.alarm(alarm_id)
-    if row is None:
-        raise NoSuchThingError("alarm_id", alarm_id, "an alarm listed at /api/v1/alarms")
-    return row
 
 
 def _key(row: Row) -> tuple[int, int, str]:

@@ -10,19 +10,16 @@ from typing import Any
 from fastapi import Depends, FastAPI
 from starlette.types import Lifespan
 
-from config.clock import Clock
-from config.plant.model import Plant
-from gateway.api import acts, alarms, backtests, inhibitions, operations, page, stream, tags
+from gateway.api import accounts, acts, alarms, backtests, inhibitions, login, operations, page, stream, tags
 from gateway.api.context import Context
 from gateway.api.feed import Feed, Source
+from gateway.api.guard import Gate
 from gateway.api.headers import SafetyHeaders
 from gateway.api.metrics import metrics_registry
 from gateway.api.parameters import refuse_unknown
 from gateway.api.problems import Problem, install_problems
 from gateway.commands import Asking
 from gateway.history.port import HistoryReader
-from gateway.live import Board, Hub
-from gateway.records.queries import Queries
 
 __all__ = ["create_api", "openapi_document"]
 
@@ -33,19 +30,20 @@ _DESCRIPTION = (
 )
 
 
-def create_api(
-    plant: Plant,
-    board: Board,
-    hub: Hub,
-    queries: Queries,
-    history: HistoryReader,
-    clock: Clock,
-    software_version: str,
-    inbox: Asking,
-) -> FastAPI:
+def create_api(source: Source, history: HistoryReader, inbox: Asking, gate: Gate) -> FastAPI:
     """Return the application. It starts and stops nothing but its own stream."""
-    feed = Feed(Source(plant, board, hub, queries, clock, software_version))
-    context = Context(plant, board, queries, history, clock, software_version, feed, inbox)
+    feed = Feed(source)
+    context = Context(
+        plant=source.plant,
+        board=source.board,
+        queries=source.queries,
+        history=history,
+        clock=source.clock,
+        software_version=source.software_version,
+        feed=feed,
+        inbox=inbox,
+        gate=gate,
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -54,7 +52,7 @@ def create_api(
             yield
             feed.stop()
 
-    app = _assemble(software_version, lifespan)
+    app = _assemble(source.software_version, lifespan)
     app.state.context = context
     app.state.metrics = metrics_registry(context)
     return app
@@ -76,7 +74,7 @@ def _assemble(software_version: str, lifespan: Lifespan[FastAPI] | None) -> Fast
         docs_url=None,
         redoc_url=None,
     )
-    for part in (operations, tags, alarms, acts, inhibitions, backtests, stream, page):
+    for part in (operations, accounts, tags, alarms, acts, inhibitions, backtests, stream, page, login):
         app.include_router(part.router)
     page.mount_static(app)
     install_problems(app)

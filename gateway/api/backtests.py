@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from config.errors import PlantError
 from config.plant.load import read_plant
 from config.plant.model import Plant
+from gateway.access.roles import Permission
 from gateway.api.context import InContext
+from gateway.api.guard import needs
 from gateway.api.parameters import Moment
 from gateway.api.problems import BadParameterError, Reproach, problem_response, problem_responses
 from gateway.backtest import Crew, Period, UnknownTagsError, run_backtest, tags_like
@@ -22,7 +24,7 @@ from gateway.errors import BadRequestError, GatewayError
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/api/v1", tags=["backtest"])
+router = APIRouter(prefix="/api/v1", tags=["backtest"], dependencies=[needs(Permission.RULES_PROPOSE, whole=True)])
 
 _BEHIND = 10
 """Nice: the pipeline goes first."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
 from config.clock import Clock
-from config.plant.model import Plant, Tag
+from config.plant.model import Plant
 from gateway.api.feed import Feed
-from gateway.api.problems import NoSuchThingError
 from gateway.commands import Asking
 from gateway.history.port import HistoryReader
 from gateway.live import Board
 from gateway.records.queries import Queries
+
+if TYPE_CHECKING:
+    from gateway.api.guard import Gate
 
 __all__ = ["Context", "InContext"]
 
@@ -31,17 +33,9 @@ class Context:
     software_version: str
     feed: Feed
     inbox: Asking
-
-    def tag(self, name: str) -> Tag:
-        """Return a tag of the plant.
-
-        Raises:
-            NoSuchThingError: The plant has no such tag.
-        """
-        tag = self.plant.tags.get(name)
-        if tag is None:
-            raise NoSuchThingError("tag", name, "a tag listed at /api/v1/tags")
-        return tag
+    gate: Gate
+    seen: dict[frozenset[str], Plant] = field(default_factory=dict)
+    """The plant as those may see it who may see some hazard units only."""
 
 
 def _context(request: Request) -> Context:

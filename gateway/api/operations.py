@@ -9,7 +9,9 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
+from gateway.access.roles import Permission
 from gateway.api.context import Context, InContext
+from gateway.api.guard import InCaller, needs, plant_of
 from gateway.api.live_models import (
     DeadLetterPage,
     EdgeList,
@@ -83,6 +85,7 @@ def get_readyz(request: Request, context: InContext) -> Response | Ready:
 
 @router.get(
     "/metrics",
+    dependencies=[needs(Permission.METRICS, whole=True)],
     operation_id="get_metrics",
     summary="Figures for Prometheus",
     tags=["operations"],
@@ -96,6 +99,7 @@ def get_metrics(request: Request) -> Response:
 
 @router.get(
     "/api/v1/health",
+    dependencies=[needs(Permission.READ, whole=True)],
     operation_id="get_health",
     summary="How the gateway is doing",
     tags=["operations"],
@@ -108,18 +112,20 @@ def get_health(context: InContext) -> HealthView:
 
 @router.get(
     "/api/v1/plant",
+    dependencies=[needs(Permission.READ)],
     operation_id="get_plant",
     summary="What this gateway watches",
     tags=["plant"],
     responses=problem_responses(),
 )
-def get_plant(context: InContext) -> PlantView:
+def get_plant(context: InContext, caller: InCaller) -> PlantView:
     """Return enterprise, site, hazard units, vessels, vehicles and edges."""
-    return plant_view(context.plant)
+    return plant_view(plant_of(caller, context))
 
 
 @router.get(
     "/api/v1/edges",
+    dependencies=[needs(Permission.READ, whole=True)],
     operation_id="list_edges",
     summary="Edges and how they do",
     tags=["edges"],
@@ -132,6 +138,7 @@ def list_edges(context: InContext) -> EdgeList:
 
 @router.get(
     "/api/v1/edges/{edge}/local-alarms",
+    dependencies=[needs(Permission.READ, whole=True)],
     operation_id="list_local_alarms",
     summary="What an edge has noticed by itself",
     tags=["edges"],
@@ -157,6 +164,7 @@ def list_local_alarms(
 
 @router.get(
     "/api/v1/ledger",
+    dependencies=[needs(Permission.METRICS, whole=True)],
     operation_id="get_ledger",
     summary="What became of every frame and sample",
     tags=["edges"],
@@ -169,6 +177,7 @@ def get_ledger(context: InContext) -> Ledger:
 
 @router.get(
     "/api/v1/dead-letters",
+    dependencies=[needs(Permission.METRICS, whole=True)],
     operation_id="list_dead_letters",
     summary="What was set aside, and why",
     tags=["edges"],

@@ -13,8 +13,10 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from gateway.access.roles import Permission
 from gateway.api.context import Context, InContext
 from gateway.api.feed import CLEARED_LIMIT
+from gateway.api.guard import needs
 from gateway.api.live_models import EdgeItem
 from gateway.api.live_views import edge_items
 from gateway.api.models import AlarmItem, TagItem
@@ -25,7 +27,7 @@ from gateway.display import number_text, unit_of
 from gateway.errors import RecordsError
 from gateway.messages import Lang, in_words
 
-__all__ = ["mount_static", "router"]
+__all__ = ["mount_static", "router", "templates"]
 
 SHOWN_ALARMS = 200
 """Rows of the alarm table; the counters beside it always tell all."""
@@ -36,7 +38,7 @@ _HOUR_S = 3600
 
 _log = structlog.get_logger(__name__)
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=[needs(Permission.READ, whole=True)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def get_page(request: Request, context: InContext) -> HTMLResponse:
     lang = pick_language(request.query_params.get("lang"), request.headers.get("Accept-Language", ""))
     alarms = _alarms(context)
     tags = with_latest(context, context.plant.tags.values())
-    html = _templates.get_template("page.html").render(
+    html = templates.get_template("page.html").render(
         lang=lang,
         t=words(lang),
         plant=context.plant,
@@ -155,4 +157,4 @@ def _environment() -> Environment:
     return environment
 
 
-_templates = _environment()
+templates = _environment()

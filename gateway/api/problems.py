@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from gateway.errors import BadRequestError, ConflictError, GatewayError, HistoryError, NotFoundError, RecordsError
+from gateway.errors import (
+    BadRequestError,
+    ConflictError,
+    ForbiddenError,
+    GatewayError,
+    HistoryError,
+    NotFoundError,
+    RecordsError,
+    TooManyError,
+    UnauthenticatedError,
+)
 
 __all__ = [
     "PROBLEM_JSON",
@@ -32,6 +43,8 @@ _FOUND_CHARS = 200
 """What was sent is repeated up to here: enough to recognise it."""
 
 _MEANINGS: dict[int | str, str] = {
+    401: "Nobody knows who asks",
+    403: "Who asks may not",
     404: "There is no such thing",
     409: "It does not fit what there is now; look again",
     422: "A parameter makes no sense",
@@ -39,6 +52,8 @@ _MEANINGS: dict[int | str, str] = {
     503: "Not now; trying again may help",
     "default": "Any other error",
 }
+
+_SECRET = {"password", "new", "code"}
 
 _log = structlog.get_logger(__name__)
 
@@ -113,25 +128,48 @@ def install_problems(app: FastAPI) -> None:
 
 def _on_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     errors = [
-        Reproach(parameter=_parameter(one["loc"]), found=_clip(one.get("input")), allowed=_allowed(one["msg"]))
+        Reproach(
+            parameter=_parameter(one["loc"]), found=_found(one["loc"], one.get("input")), allowed=_allowed(one["msg"])
+        )
         for one in error.errors()
     ]
     detail = "; ".join(f"{one.parameter}: found {one.found!r}; allowed: {one.allowed}" for one in errors)
     return problem_response(request, 422, detail, errors, "urn:hazgate:problem:invalid-parameter")
 
 
-def _on_gateway_error(request: Request, error: GatewayError) -> JSONResponse:
+_REFUSALS: Mapping[type[GatewayError], tuple[HTTPStatus, str]] = MappingProxyType(
+    {
+        NotFoundError: (HTTPStatus.NOT_FOUND, "not-found"),
+        BadRequestError: (HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-parameter"),
+        UnauthenticatedError: (HTTPStatus.UNAUTHORIZED, "unauthenticated"),
+        ForbiddenError: (HTTPStatus.FORBIDDEN, "forbidden"),
+        TooManyError: (HTTPStatus.TOO_MANY_REQUESTS, "too-many"),
+        ConflictError: (HTTPStatus.CONFLICT, "conflict"),
+    }
+)
+
+
+def _on_gateway_error(request: Request, error: GatewayError) -> Response:
     errors = getattr(error, "reproaches", ())
-    if isinstance(error, NotFoundError):
-        return problem_response(request, 404, str(error), errors, "urn:hazgate:problem:not-found")
-    if isinstance(error, BadRequestError):
-        return problem_response(request, 422, str(error), errors, "urn:hazgate:problem:invalid-parameter")
-    if isinstance(error, ConflictError):
-        return problem_response(request, 409, str(error), errors, "urn:hazgate:problem:conflict")
+    for kind, (status, name) in _REFUSALS.items():
+        if isinstance(error, kind):
+            response = problem_response(request, status, str(error), errors, f"urn:hazgate:problem:{name}")
+            return _with_hints(request, error, response)
     name = "history" if isinstance(error, HistoryError) else "records" if isinstance(error, RecordsError) else "gateway"
     _log.warning("api_unavailable", path=request.url.path, store=name, error=str(error))
     response = problem_response(request, 503, str(error), (), f"urn:hazgate:problem:{name}-unavailable")
     response.headers["Retry-After"] = "1"
+    return response
+
+
+def _with_hints(request: Request, error: GatewayError, response: JSONResponse) -> Response:
+    """Say how to go on: where to sign in, when to try again."""
+    if isinstance(error, TooManyError):
+        response.headers["Retry-After"] = str(max(1, round(error.after_s)))
+    if isinstance(error, UnauthenticatedError):
+        if request.method == "GET" and "text/html" in request.headers.get("Accept", ""):
+            return RedirectResponse("/login", HTTPStatus.SEE_OTHER)
+        response.headers["WWW-Authenticate"] = 'Bearer realm="hazgate"'
     return response
 
 
@@ -154,6 +192,11 @@ def _on_http_error(request: Request, error: HTTPException) -> JSONResponse:
 def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
     _log.error("api_failed", path=request.url.path, exc_info=error)
     return problem_response(request, 500, "the gateway failed to answer; its log says why")
+
+
+def _found(location: Sequence[int | str], found: object) -> str:
+    """Return what was sent, but for what nobody should ever see again."""
+    return "…" if _SECRET & {str(part) for part in location} else _clip(found)
 
 
 def _parameter(location: Sequence[int | str]) -> str:

@@ -13,14 +13,16 @@ from fastapi import APIRouter, Header, Request, Response
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Send
 
+from gateway.access.roles import Permission
 from gateway.api.context import InContext
 from gateway.api.feed import MAX_CLIENTS
+from gateway.api.guard import needs
 from gateway.api.live_models import StreamEvent
 from gateway.api.problems import Reproach, problem_response, problem_responses
 
 __all__ = ["EventStream", "router"]
 
-router = APIRouter(prefix="/api/v1", tags=["stream"])
+router = APIRouter(prefix="/api/v1", tags=["stream"], dependencies=[needs(Permission.READ, whole=True)])
 
 STALLED_S = 60.0
 """A client that takes nothing for so long is gone, even where its connection does not say so."""

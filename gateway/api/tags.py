@@ -10,7 +10,9 @@ from pydantic import BaseModel, Field
 
 from config.plant.model import Tag
 from config.units import Quantity
+from gateway.access.roles import Permission
 from gateway.api.context import Context, InContext
+from gateway.api.guard import InCaller, needs, plant_of, tag_of
 from gateway.api.models import History, TagDetail, TagItem, TagPage
 from gateway.api.parameters import Moment, query_digest, read_cursor, write_cursor
 from gateway.api.problems import BadParameterError, NoSuchThingError, problem_responses
@@ -19,7 +21,7 @@ from gateway.display import unit_of
 
 __all__ = ["router", "with_latest"]
 
-router = APIRouter(prefix="/api/v1/tags", tags=["tags"])
+router = APIRouter(prefix="/api/v1/tags", tags=["tags"], dependencies=[needs(Permission.READ)])
 
 _HOUR_MS = 3_600_000
 
@@ -51,9 +53,9 @@ class HistoryQuery(BaseModel):
 
 
 @router.get("", operation_id="list_tags", summary="Tags with their latest values", responses=problem_responses(422))
-def list_tags(context: InContext, query: Annotated[TagQuery, Query()]) -> TagPage:
+def list_tags(context: InContext, caller: InCaller, query: Annotated[TagQuery, Query()]) -> TagPage:
     """List tags in the order of the plant description."""
-    plant = context.plant
+    plant = plant_of(caller, context)
     for name, found, allowed in (
         ("hazard_unit", query.hazard_unit, plant.hazard_units),
         ("vessel", query.vessel, plant.vessels),
@@ -75,9 +77,9 @@ def list_tags(context: InContext, query: Annotated[TagQuery, Query()]) -> TagPag
 @router.get(
     "/{tag}", operation_id="get_tag", summary="One tag with its conditions", responses=problem_responses(404, 422)
 )
-def get_tag(context: InContext, tag: TagName) -> TagDetail:
+def get_tag(context: InContext, caller: InCaller, tag: TagName) -> TagDetail:
     """Return a tag with its instrument, its alarm conditions and its latest value."""
-    found = context.tag(tag)
+    found = tag_of(caller, context, tag)
     return tag_detail(found, context.plant, with_latest(context, [found])[0].latest)
 
 
@@ -87,9 +89,11 @@ def get_tag(context: InContext, tag: TagName) -> TagDetail:
     summary="Stored samples, raw or folded",
     responses=problem_responses(404, 422, 503),
 )
-def get_tag_history(context: InContext, tag: TagName, query: Annotated[HistoryQuery, Query()]) -> History:
+def get_tag_history(
+    context: InContext, caller: InCaller, tag: TagName, query: Annotated[HistoryQuery, Query()]
+) -> History:
     """Return every sample of the span, or, when there are more than `points`, minimum and maximum per bucket."""
-    found = context.tag(tag)
+    found = tag_of(caller, context, tag)
     to_ms = context.clock.wall_ms() if query.to_ms is None else query.to_ms
     from_ms = max(0, to_ms - _HOUR_MS) if query.from_ms is None else query.from_ms
     if from_ms >= to_ms:

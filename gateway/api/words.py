@@ -87,6 +87,17 @@ _WORDS: Mapping[str, Text] = {
     "banner_history": Text("历史库异常：趋势可能不完整", "The history store fails: trends may be incomplete"),
     "new_alarm": Text("新报警", "New alarm"),
     "other_language": Text("English", "中文"),
+    "sign_in": Text("登录", "Sign in"),
+    "sign_out": Text("退出登录", "Sign out"),
+    "account": Text("账号", "Account"),
+    "password": Text("密码", "Password"),
+    "new_password": Text("新密码（至少 12 位）", "New password (12 characters or more)"),
+    "code": Text("动态码（已启用双因素时）", "Code (with a second factor)"),
+    "change_password": Text("修改密码", "Change password"),
+    "must_change": Text("首次登录，请先修改一次性密码", "First time here: choose a password of your own"),
+    "changed": Text("密码已修改，请用新密码登录", "Changed. Sign in with the new password"),
+    "live_page": Text("实时监测页面", "Live page"),
+    "needs_script": Text("登录需要启用 JavaScript", "Signing in needs JavaScript"),
     "loading": Text("正在读取", "loading"),
 }
 

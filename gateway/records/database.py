@@ -14,9 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import RecordsAddress
 from gateway.errors import RecordsError
-from gateway.records.postgresql import reader_engine, writer_engine
+from gateway.records.postgresql import desk_engine, reader_engine, writer_engine
 
-__all__ = ["DATABASE_FILE", "checkpoint", "migrate", "newest_revision", "open_reader", "open_writer"]
+__all__ = ["DATABASE_FILE", "checkpoint", "migrate", "newest_revision", "open_desk", "open_reader", "open_writer"]
 
 DATABASE_FILE = "records.sqlite"
 
@@ -56,6 +56,11 @@ def open_writer(data_dir: Path, address: RecordsAddress | None = None) -> Engine
 def open_reader(data_dir: Path, address: RecordsAddress | None = None) -> Engine:
     """Open the database, which exists, for reading from any thread."""
     return _engine(data_dir, writer=False) if address is None else reader_engine(address)
+
+
+def open_desk(data_dir: Path, address: RecordsAddress | None = None) -> Engine:
+    """Open the database, which exists, for short transactions that write beside the pipeline, from any thread."""
+    return _engine(data_dir, writer=True) if address is None else desk_engine(address)
 
 
 def migrate(engine: Engine) -> None:

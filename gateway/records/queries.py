@@ -17,6 +17,7 @@ from gateway.records.schema import (
     OPEN_STATES,
     alarm,
     alarm_event,
+    audit,
     dead_letter,
     edge_status,
     follower,
@@ -79,6 +80,8 @@ class AlarmFilter:
     retrospective: bool | None = None
     inhibited: tuple[str | None, ...] = ()
     """Kinds of inhibition; None among them: those that are told."""
+    hazard_units: tuple[str, ...] | None = None
+    """Only of these; None: of all."""
     stages: tuple[str, ...] = ()
     assigned_to: str | None = None
     overdue: bool | None = None
@@ -247,21 +250,43 @@ class Queries:
             return _rows(connection, query.order_by(dead_letter.c.id.desc()).limit(limit))
 
     def inhibitions(
-        self, *, in_force: bool, kind: str | None, tag: str | None, before: tuple[int, str] | None, limit: int
+        self,
+        *,
+        in_force: bool,
+        kind: str | None,
+        tags: Sequence[str] | None,
+        before: tuple[int, str] | None,
+        limit: int,
     ) -> list[Row]:
         """Return at most ``limit`` inhibitions behind ``before`` (since_ms, id), the newest first."""
         query = select(inhibition)
         query = query.where(inhibition.c.ended_ms.is_(None) if in_force else inhibition.c.ended_ms.is_not(None))
         if kind is not None:
             query = query.where(inhibition.c.kind == kind)
-        if tag is not None:
-            query = query.where(inhibition.c.tag == tag)
+        if tags is not None:
+            query = query.where(inhibition.c.tag.in_(tags))
         if before is not None:
             earlier = and_(inhibition.c.since_ms == before[0], inhibition.c.id < before[1])
             query = query.where(or_(inhibition.c.since_ms < before[0], earlier))
         with self._read() as connection:
             order = (inhibition.c.since_ms.desc(), inhibition.c.id.desc())
             return _rows(connection, query.order_by(*order).limit(limit))
+
+    def audit(self, after: int, account: str | None, subject: str | None, limit: int) -> list[Row]:
+        """Return at most ``limit`` rows of the audit log behind number ``after``, oldest first."""
+        query = select(audit).where(audit.c.seq > after)
+        if account is not None:
+            query = query.where(audit.c.account == account)
+        if subject is not None:
+            query = query.where(audit.c.subject == subject)
+        with self._read() as connection:
+            return _rows(connection, query.order_by(audit.c.seq).limit(limit))
+
+    def inhibition(self, name: str) -> Row | None:
+        """Return an inhibition, in force or not, or None."""
+        with self._read() as connection:
+            found = _rows(connection, select(inhibition).where(inhibition.c.id == name))
+        return found[0] if found else None
 
     def local_alarms(self, edge: str, before: tuple[int, str] | None, limit: int) -> list[Row]:
         """Return what an edge has noticed by itself; see `gateway.records.reconcile`."""
@@ -394,6 +419,8 @@ def _others(wanted: AlarmFilter) -> list[ColumnElement[bool]]:
         value = getattr(wanted, name)
         if value is not None:
             parts.append(alarm.c[name] == value)
+    if wanted.hazard_units is not None:
+        parts.append(alarm.c.hazard_unit.in_(wanted.hazard_units))
     if wanted.conditions:
         parts.append(alarm.c.condition.in_(wanted.conditions))
     if wanted.inhibited:

@@ -24,6 +24,7 @@ async def _run(asked: dict[str, object]) -> None:
         data_dir=Path(str(asked["data_dir"])),
         broker=BrokerAddress.parse(str(asked["broker"])),
         http_port=0,
+        accounts=False,
         records=RecordsAddress.parse(str(asked["records"])) if asked["records"] else None,
         history=HistoryAddress.parse(str(asked["history"])) if asked["history"] else None,
     )

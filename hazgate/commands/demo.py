@@ -13,6 +13,7 @@ from hazgate.arguments import http_address, wrong_use
 
 __all__ = ["run"]
 
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -38,6 +39,8 @@ def run(
     for number in _ENDING:
         signal.signal(number, _end_at_once)
     host, port = http_address(http)
+    if host not in _LOOPBACK:
+        wrong_use(f"--http {http}: the demo has no accounts and shows itself to this machine only: {_LOOPBACK}")
     if seconds is not None and not seconds >= 1.0:
         wrong_use(f"--seconds {seconds:g}: at least 1")
     if report is not None and not report.absolute().parent.is_dir():

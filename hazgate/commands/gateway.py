@@ -25,6 +25,7 @@ from hazgate.arguments import (
     HistoryToken,
     KeepDays,
     MaxGb,
+    NoAccounts,
     PlantFile,
     RecordsOption,
     RecordsPassword,
@@ -35,6 +36,7 @@ from hazgate.arguments import (
     plant_path,
     read_plant,
     records_address,
+    tell_password,
     wrong_use,
 )
 from hazgate.logs import log_for_operators
@@ -45,7 +47,8 @@ log = structlog.get_logger(__name__)
 
 app = typer.Typer(help="运行网关 · Run a gateway on a broker that is already there.")
 
-_Run = Callable[[GatewaySettings, Plant, Clock, asyncio.Event, Callable[[str], None]], Coroutine[Any, Any, None]]
+_Told = Callable[[str], None]
+_Run = Callable[[GatewaySettings, Plant, Clock, asyncio.Event, _Told, _Told], Coroutine[Any, Any, None]]
 Data = Annotated[Path | None, typer.Option(help="Data directory: records, history, reserve, log.")]
 Broker = Annotated[str, typer.Option(help="mqtt://host:port, with user:password@ if needed")]
 Http = Annotated[str, typer.Option(help="Address of API and live page; port 0 takes a free one.")]
@@ -69,13 +72,16 @@ def run(
     history_keep_days: KeepDays = None,
     history_max_gb: MaxGb = None,
     foreign_sites: ForeignSites = True,
+    no_accounts: NoAccounts = False,
 ) -> None:
     """运行网关：接收、判警、留存、告知。 Run the gateway: receive, evaluate, keep, tell."""
     if context.invoked_subcommand:
         return
     settings = _settings(data, http, records, records_password_file, history, history_token_file)
     bounds = history_bounds(history_keep_days, history_max_gb)
-    taking = _taking(settings, broker, foreign_sites, canary_url).model_copy(update=bounds)
+    taking = _taking(settings, broker, foreign_sites, canary_url).model_copy(
+        update={**bounds, "accounts": not no_accounts}
+    )
     _run(run_gateway, taking, plant)
 
 
@@ -92,12 +98,14 @@ def worker(
     history_token_file: HistoryToken = None,
     canary_url: CanaryUrl = "",
     foreign_sites: ForeignSites = True,
+    no_accounts: NoAccounts = False,
 ) -> None:
     """接收、判警、留存，供独立接口进程使用。 The pipeline, for APIs of their own; its HTTP is for its own health."""
     if not records or not history:
         wrong_use("gateway worker needs --records postgresql://... and --history influx://...")
     settings = _settings(data, http, records, records_password_file, history, history_token_file)
-    _run(run_gateway, _taking(settings, broker, foreign_sites, canary_url), plant)
+    taking = _taking(settings, broker, foreign_sites, canary_url).model_copy(update={"accounts": not no_accounts})
+    _run(run_gateway, taking, plant)
 
 
 @app.command()
@@ -109,11 +117,13 @@ def api(
     records_password_file: RecordsPassword = None,
     history: HistoryOption = "",
     history_token_file: HistoryToken = None,
+    no_accounts: NoAccounts = False,
 ) -> None:
     """独立接口与页面进程，仅通过数据库查看。 API and live page alone: they see the worker only through the stores."""
     if not records or not history:
         wrong_use("gateway api needs --records postgresql://... and --history influx://..., as its worker")
-    _run(run_api, _settings(Path(), http, records, records_password_file, history, history_token_file), plant)
+    settings = _settings(Path(), http, records, records_password_file, history, history_token_file)
+    _run(run_api, settings.model_copy(update={"accounts": not no_accounts}), plant)
 
 
 def _settings(
@@ -160,7 +170,12 @@ def _run(what: _Run, settings: GatewaySettings, plant: str) -> None:
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, reload)
         await what(
-            settings, described, SystemClock(), stop, lambda address: typer.echo(f"{address}/  (API {address}/api/v1)")
+            settings,
+            described,
+            SystemClock(),
+            stop,
+            lambda address: typer.echo(f"{address}/  (API {address}/api/v1)"),
+            tell_password,
         )
 
     try:

@@ -20,6 +20,7 @@ from hazgate.arguments import (
     HistoryToken,
     KeepDays,
     MaxGb,
+    NoAccounts,
     PlantFile,
     RecordsOption,
     RecordsPassword,
@@ -28,6 +29,7 @@ from hazgate.arguments import (
     http_address,
     read_plant,
     records_address,
+    tell_password,
 )
 from hazgate.groups import sentences
 from hazgate.logs import log_for_operators
@@ -51,6 +53,7 @@ def run(
     history_token_file: HistoryToken = None,
     history_keep_days: KeepDays = None,
     history_max_gb: MaxGb = None,
+    no_accounts: NoAccounts = False,
     mqtt_host: Annotated[str, typer.Option(help="Address of the MQTT listener; 0.0.0.0 lets edges in.")] = "127.0.0.1",
 ) -> None:
     """一条命令运行：内置消息代理与网关。 Run the embedded broker and a gateway until Ctrl-C or SIGTERM."""
@@ -66,6 +69,7 @@ def run(
         http_port=http_port,
         records=records_address(records, records_password_file),
         history=history_address(history, history_token_file),
+        accounts=not no_accounts,
         **history_bounds(history_keep_days, history_max_gb),
     )
     try:
@@ -86,7 +90,7 @@ async def _serve(broker: EmbeddedBroker, settings: GatewaySettings, plant: Plant
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with broker, asyncio.TaskGroup() as tasks:
         watching = tasks.create_task(broker.supervise())
-        await run_gateway(settings, plant, clock, stop, lambda address: _welcome(address, broker, plant))
+        await run_gateway(settings, plant, clock, stop, lambda address: _welcome(address, broker, plant), tell_password)
         watching.cancel()
 
 

@@ -74,7 +74,7 @@ class Demo:
         self._clock = clock
         self._picture = picture
         picture.story = tell_story(setting.loaded.scenario, setting.loaded.plant)
-        self._api = Api(f"http://{_near(setting.http)}")
+        self._api = Api(f"http://{setting.http}")
         self._fleet = Fleet(setting.data_dir / "logs")
         self._agents = [edge.id for edge in setting.loaded.plant.edges.values() if edge.kind is EdgeKind.AGENT]
         self._sent_file = setting.data_dir / "sent.jsonl"
@@ -127,7 +127,7 @@ class Demo:
         port = setting.broker.rpartition(":")[2]
         await fleet.start("broker", "hazgate", "broker", "--data", str(data / "broker"), "--port", port)
         gateway = ("--data", str(data / "gateway"), "--plant", plant, "--broker", broker, "--http", setting.http)
-        await fleet.start("gateway", "hazgate", "gateway", *gateway)
+        await fleet.start("gateway", "hazgate", "gateway", "--no-accounts", *gateway)
         for name in self._agents:
             home = str(data / "edges" / name)
             both = ("--plant-broker", broker, "--broker", broker)
@@ -283,10 +283,3 @@ def _begin(simulator: Child) -> None:
 def _reads(edge: EdgeItem) -> bool:
     """Say whether an edge is there and has subscribed to its sensors."""
     return bool(edge.online) and edge.report is not None and not edge.report.faults
-
-
-def _near(address: str) -> str:
-    """Return where this machine itself reaches a listener."""
-    host, _, port = address.rpartition(":")
-    near = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - compared, not bound
-    return f"{near.get(host, host)}:{port}"

@@ -67,7 +67,7 @@ def line(folder: Path, disk: FaultyDisk, whose: str) -> Iterator[Line]:
     with Mosquitto(folder) as broker:
         both = ("--plant", str(plant), "--broker", broker.address)
         agent = ("edge", "--edge", "edge-a", "--data", str(folder / "edge"), "--plant-broker", broker.address)
-        gateway = ("gateway", "--data", str(folder / "gateway"), "--http", f"127.0.0.1:{port}")
+        gateway = ("gateway", "--no-accounts", "--data", str(folder / "gateway"), "--http", f"127.0.0.1:{port}")
         faulty = {name: disk.environment if name == whose else {} for name in ("edge", "gateway")}
         with (
             Process(folder / "gateway.log", (*gateway, *both), faulty["gateway"]) as gateway_,

@@ -70,7 +70,7 @@ def site(nursery: Nursery, folder: Path) -> Iterator[Site]:
         Wire(broker.port) as to_gateway,
     ):
         agent = ("edge", "--edge", "edge-a", "--data", str(folder / "edge"), "--plant-broker", near.address)
-        gateway = ("gateway", "--data", str(folder / "gateway"), "--http", f"127.0.0.1:{port}")
+        gateway = ("gateway", "--no-accounts", "--data", str(folder / "gateway"), "--http", f"127.0.0.1:{port}")
         words = ("--plant", str(plant), "--broker")
         with (
             Program(nursery, folder / "gateway.log", (*gateway, *words, to_gateway.address)) as listening,

@@ -23,7 +23,19 @@ def command(folder: Path, *words: str) -> list[str]:
     plant.write_text(MINI_PLANT, encoding="utf-8")
     data = str(folder / "data")
     http = ("--http", "127.0.0.1:0")
-    return [sys.executable, "-m", "hazgate", "up", "--plant", str(plant), "--data", data, *http, *words]
+    return [
+        sys.executable,
+        "-m",
+        "hazgate",
+        "up",
+        "--no-accounts",
+        "--plant",
+        str(plant),
+        "--data",
+        data,
+        *http,
+        *words,
+    ]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -119,7 +119,16 @@ def test_ctrl_c_at_any_moment_ends_everything_and_the_data_opens_again(nursery: 
 def opens_again(nursery: Nursery, folder: Path) -> None:
     """Start a gateway on the data directory a demo left."""
     (folder / "data").mkdir(parents=True, exist_ok=True)
-    words = ("gateway", "--data", str(folder / "data" / "gateway"), "--http", "127.0.0.1:0", "--broker", "127.0.0.1:9")
+    words = (
+        "gateway",
+        "--no-accounts",
+        "--data",
+        str(folder / "data" / "gateway"),
+        "--http",
+        "127.0.0.1:0",
+        "--broker",
+        "127.0.0.1:9",
+    )
     with Program(nursery, folder / "again.log", words) as gateway:
         eventually(lambda: '"event": "resumed"' in gateway.log or not gateway.running, 20.0)
         assert gateway.running, gateway.log

@@ -53,8 +53,8 @@ def running(nursery: Nursery, folder: Path, broker: Mosquitto, records: str, his
     plant.write_text(MINI_PLANT, encoding="utf-8")
     ports = free_port(), free_port()
     stores = ("--plant", str(plant), "--records", records, "--history", history)
-    worker = ("gateway", "worker", "--data", str(folder / "worker"), "--broker", broker.address)
-    api = ("gateway", "api", "--http", f"127.0.0.1:{ports[1]}", *stores)
+    worker = ("gateway", "worker", "--no-accounts", "--data", str(folder / "worker"), "--broker", broker.address)
+    api = ("gateway", "api", "--no-accounts", "--http", f"127.0.0.1:{ports[1]}", *stores)
     with (
         Program(nursery, folder / "worker.log", (*worker, "--http", f"127.0.0.1:{ports[0]}", *stores)) as working,
         Program(nursery, folder / "api.log", api) as showing,

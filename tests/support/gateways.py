@@ -28,11 +28,21 @@ class GatewayProcess:
         folder: For its data directory and its log.
         plant_file: What it watches.
         broker: Where it listens.
+        accounts: Whether one has to sign in.
     """
 
-    def __init__(self, nursery: Nursery, folder: Path, plant_file: Path, broker: Broker) -> None:
+    def __init__(
+        self, nursery: Nursery, folder: Path, plant_file: Path, broker: Broker, *, accounts: bool = False
+    ) -> None:
         self.data = folder / "gateway"
-        words = ("gateway", "--data", str(self.data), "--plant", str(plant_file))
+        words = (
+            "gateway",
+            "--data",
+            str(self.data),
+            "--plant",
+            str(plant_file),
+            *(() if accounts else ("--no-accounts",)),
+        )
         where = ("--broker", broker.address, "--http", "127.0.0.1:0")
         self._program = Program(nursery, folder / "gateway.log", (*words, *where))
         self._starts = 0

@@ -19,6 +19,8 @@ from sqlalchemy import Engine, create_engine, insert, update
 
 from config.plant.model import Plant
 from gateway.api.app import create_api
+from gateway.api.feed import Source
+from gateway.api.guard import Gate, OpenGate
 from gateway.api.server import ApiServer
 from gateway.commands import Inbox
 from gateway.history.port import HistoryRows, MinMaxRows, Stretch
@@ -110,13 +112,14 @@ class World:
     clock: SetClock = field(default_factory=SetClock)
     history: ListHistory = field(default_factory=ListHistory)
     inbox: Inbox = field(default_factory=Inbox)
+    gate: Gate = field(default_factory=OpenGate)
     events: int = 0
     registered: bool = False
 
     def api(self) -> FastAPI:
         """Make the application."""
-        parts = (self.plant, self.board, self.hub, self.queries, self.history, self.clock)
-        app = create_api(*parts, "1.2.3", self.inbox)
+        source = Source(self.plant, self.board, self.hub, self.queries, self.clock, "1.2.3")
+        app = create_api(source, self.history, self.inbox, self.gate)
         if not DOCUMENT:
             DOCUMENT.update(app.openapi())
         app.openapi_schema = DOCUMENT
