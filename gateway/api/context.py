@@ -13,6 +13,7 @@ from gateway.api.feed import Feed
 from gateway.commands import Asking
 from gateway.history.port import HistoryReader
 from gateway.live import Board
+from gateway.notify.desk import DutyDesk
 from gateway.records.queries import Queries
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Context:
     feed: Feed
     inbox: Asking
     gate: Gate
+    duty: DutyDesk | None = None
+    """None: this gateway knows no duty."""
     seen: dict[frozenset[str], Plant] = field(default_factory=dict)
     """The plant as those may see it who may see some hazard units only."""
 

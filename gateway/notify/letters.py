@@ -16,7 +16,7 @@ from config.plant.model import Plant, Text, Tier
 from gateway.messages import TIER_NAMES, in_words, message
 from gateway.notify.port import Kind, Message, Recipient
 
-__all__ = ["Letter", "key_of", "letter_of", "message_of", "payload_of", "recipients_of"]
+__all__ = ["Letter", "key_of", "letter_of", "message_of", "payload_of", "recipients_of", "title_of"]
 
 _NAMED = 20
 """Alarms of a storm that a message names; the rest are counted."""
@@ -130,6 +130,11 @@ def message_of(letter: Letter) -> Message:
         count=said["count"],
         link=said["link"],
     )
+
+
+def title_of(payload: str) -> Text:
+    """Return the title of a message that is kept as a row."""
+    return Text(*msgspec.json.decode(payload)["title"])
 
 
 def recipients_of(letter: Letter, duty: Duty) -> tuple[Recipient, ...]:

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from numpy.typing import NDArray
 from sqlalchemy import Engine, create_engine, insert, update
 
+from config.duty.model import DEFAULT_DUTY, Duty
 from config.plant.model import Plant
 from gateway.api.app import create_api
 from gateway.api.feed import Source
@@ -25,6 +26,7 @@ from gateway.api.server import ApiServer
 from gateway.commands import Inbox
 from gateway.history.port import HistoryRows, MinMaxRows, Stretch
 from gateway.live import AlarmNotice, Board, Health, Hub, Values
+from gateway.notify.desk import DutyDesk
 from gateway.records import schema
 from gateway.records.database import open_reader
 from gateway.records.queries import Queries
@@ -107,6 +109,8 @@ class World:
     plant: Plant
     engine: Engine
     queries: Queries
+    reader: Engine
+    duty: Duty = DEFAULT_DUTY
     board: Board = field(default_factory=Board)
     hub: Hub = field(default_factory=Hub)
     clock: SetClock = field(default_factory=SetClock)
@@ -119,7 +123,8 @@ class World:
     def api(self) -> FastAPI:
         """Make the application."""
         source = Source(self.plant, self.board, self.hub, self.queries, self.clock, "1.2.3")
-        app = create_api(source, self.history, self.inbox, self.gate)
+        desk = DutyDesk(self.duty, self.engine, self.reader, self.clock)
+        app = create_api(source, self.history, self.inbox, self.gate, desk)
         if not DOCUMENT:
             DOCUMENT.update(app.openapi())
         app.openapi_schema = DOCUMENT
@@ -223,7 +228,7 @@ def make_world(folder: Path, plant: Plant | None = None) -> Iterator[World]:
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")
     schema.metadata.create_all(engine)
     reader = open_reader(folder)
-    yield World(plant or mini_plant(), engine, Queries(reader))
+    yield World(plant or mini_plant(), engine, Queries(reader), reader)
     reader.dispose()
     engine.dispose()
 
