@@ -7,10 +7,11 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from ipaddress import ip_address
+from types import MappingProxyType
 
 import structlog
 from sqlalchemy import Engine
@@ -18,12 +19,14 @@ from sqlalchemy import Engine
 from config.clock import Clock
 from config.contract.topics import subscriptions
 from config.duty.handling import DEFAULT_HANDLING
+from config.duty.model import DEFAULT_DUTY, Duty
 from config.plant.model import Plant
 from config.reserve import Reserve
 from config.settings import GatewaySettings
 from gateway.access.accounts import Accounts
 from gateway.access.sessions import Sessions
 from gateway.api.app import create_api
+from gateway.api.context import Desk as ApiDesk
 from gateway.api.feed import Source
 from gateway.api.guard import AccountGate, Gate, OpenGate
 from gateway.api.server import ApiServer
@@ -41,6 +44,10 @@ from gateway.late_lane import LateLane
 from gateway.live import Board, Hub
 from gateway.lock import own
 from gateway.mirror import Mirror
+from gateway.notify.desk import DutyDesk
+from gateway.notify.notifier import Notifier
+from gateway.notify.outbox import Outbox
+from gateway.notify.port import Channel
 from gateway.pipeline import Pipeline
 from gateway.records.database import open_desk, open_reader, open_writer
 from gateway.records.desk import Desk
@@ -49,10 +56,13 @@ from gateway.records.keeper import keep_audit, keep_short
 from gateway.records.postgresql import Guard, desk_engine, reader_engine
 from gateway.records.queries import Queries
 from gateway.records.writer import Records
+from gateway.shift.attachments import Attachments
+from gateway.shift.handover import Handovers
+from gateway.shift.links import Links
 from gateway.threads import Crew
 from gateway.watchdog import Watchdog
 
-__all__ = ["HISTORY_FILE", "run_api", "run_gateway"]
+__all__ = ["HISTORY_FILE", "OnDuty", "run_api", "run_gateway"]
 
 HISTORY_FILE = "history.duckdb"
 _JOIN_S = 5.0
@@ -66,6 +76,17 @@ _LAST = 10
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class OnDuty:
+    """Who is told of alarms, and over what."""
+
+    duty: Duty = DEFAULT_DUTY
+    channels: Mapping[str, Channel] = MappingProxyType({})
+    """For every name that ``duty`` uses; the gateway closes them."""
+    base_url: str = ""
+    """Of the gateway's own pages, for links; empty: not known."""
+
+
 async def run_gateway(
     settings: GatewaySettings,
     plant: Plant,
@@ -73,6 +94,7 @@ async def run_gateway(
     stop: asyncio.Event,
     on_ready: Callable[[str], None] = lambda _address: None,
     on_password: Callable[[str], None] = lambda _password: None,
+    on_duty: OnDuty | None = None,
 ) -> None:
     """Run a gateway until ``stop`` is set.
 
@@ -83,6 +105,7 @@ async def run_gateway(
         stop: Ends the gateway cleanly.
         on_ready: Called with the address of the HTTP interface once it listens.
         on_password: Called with the one-time password of the first account, when it is made.
+        on_duty: Who is told of alarms, over what; None: nobody, alarms are on the screen alone.
 
     Raises:
         GatewayError: It cannot start (data directory, records, HTTP address), or one of its threads failed.
@@ -119,9 +142,17 @@ async def run_gateway(
             reserve=Reserve(settings.data_dir / "records.reserve", settings.reserve_bytes),
             history=following,
         )
-        desk = open_desk(settings.data_dir, settings.records)
+        writing = open_desk(settings.data_dir, settings.records)
         source = Source(plant, board, hub, queries, clock, version("hazgate"))
-        api = create_api(source, history.reader, inbox, _gate(settings, desk, reader, clock, on_password))
+        api = create_api(
+            source,
+            history.reader,
+            inbox,
+            _gate(settings, writing, reader, clock, on_password),
+            _desk(writing, reader, queries, clock, on_duty.duty if on_duty else DEFAULT_DUTY),
+        )
+        telling = open_desk(settings.data_dir, settings.records)  # of its own: nobody else's transaction delays it
+        notifier = _notifier(on_duty or OnDuty(), source, telling, reader)
         loop = asyncio.get_running_loop()
 
         def give_up() -> None:
@@ -133,10 +164,15 @@ async def run_gateway(
             crew.start("pipeline", pipeline.run)
             crew.start("history", following.run, niceness=_BEHIND)
             crew.start("late-lane", lane.run, niceness=_LAST)
-            crew.start("keeper", guard.run if guard else lambda ended: keep_short(reader, ended))
-            crew.start("audit", lambda ended: keep_audit(desk, clock, DEFAULT_HANDLING.audit_keep_days, ended))
+            others = {
+                "keeper": guard.run if guard else lambda ended: keep_short(reader, ended),
+                "audit": lambda ended: keep_audit(writing, clock, DEFAULT_HANDLING.audit_keep_days, ended),
+                **notifier.threads(),
+            }
             if settings.canary_url:
-                crew.start("canary", Canary(plant, board, settings.canary_url).run)
+                others["canary"] = Canary(plant, board, settings.canary_url).run
+            for name, work in others.items():
+                crew.start(name, work)
             on_ready("http://{}:{}".format(*listener.getsockname()[:2]))
             watchdog = Watchdog(board, clock, os.environ.get("NOTIFY_SOCKET", ""))
             await _serve(server, listener, stop, watchdog)
@@ -144,6 +180,7 @@ async def run_gateway(
             crew.stop.set()
             transport.wake()
             following.wake()
+            notifier.wake()
             late = await asyncio.to_thread(crew.join, _JOIN_S)
             if late:
                 log.error("threads_did_not_stop", threads=late)
@@ -151,9 +188,8 @@ async def run_gateway(
                 transport.close()
                 await asyncio.to_thread(following.finish)
                 history.close()
-                desk.dispose()
-                reader.dispose()
-                writer.dispose()
+                for engine in (writing, telling, reader, writer):
+                    engine.dispose()
     if crew.failed:
         raise GatewayError(
             f"the {crew.failed} thread failed; see the log above. Start the gateway again: nothing is lost"
@@ -193,7 +229,13 @@ async def run_api(
         desk = Desk(writing, clock)
         history = InfluxReader(reading, queries.tag_name)
         source = Source(plant, board, hub, queries, clock, version("hazgate"))
-        api = create_api(source, history, desk, _gate(settings, writing, reader, clock, on_password))
+        api = create_api(
+            source,
+            history,
+            desk,
+            _gate(settings, writing, reader, clock, on_password),
+            _desk(writing, reader, queries, clock, DEFAULT_DUTY),
+        )
         loop = asyncio.get_running_loop()
 
         def give_up() -> None:
@@ -230,6 +272,30 @@ def _gate(
     if password is not None:
         on_password(password)
     return AccountGate(Sessions(accounts, desk, reader, clock, settings.access))
+
+
+def _notifier(on_duty: OnDuty, source: Source, telling: Engine, reader: Engine) -> Notifier:
+    notifier = Notifier(
+        source.plant,
+        on_duty.duty,
+        on_duty.channels,
+        Outbox(telling, reader),
+        source.queries,
+        source.clock,
+        base_url=on_duty.base_url,
+    )
+    notifier.follow(source.hub)
+    source.board.findings = notifier.findings
+    return notifier
+
+
+def _desk(writing: Engine, reader: Engine, queries: Queries, clock: Clock, duty: Duty) -> ApiDesk:
+    return ApiDesk(
+        handovers=Handovers(writing, queries, clock),
+        links=Links(writing, reader, clock),
+        attachments=Attachments(writing, reader, clock),
+        duty=DutyDesk(duty, writing, reader, clock),
+    )
 
 
 def _is_loopback(host: str) -> bool:

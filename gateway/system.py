@@ -14,7 +14,7 @@ from typing import Any
 from config.contract.messages import EdgeStatus
 from config.plant.model import Condition, ConditionRule, EdgeKind, Plant, Text, Tier
 
-__all__ = ["FAULTS", "Fault", "Trouble", "Watch", "description_of", "edge_of", "fault_of", "rule_of"]
+__all__ = ["FAULTS", "Fault", "Finding", "Trouble", "Watch", "description_of", "edge_of", "fault_of", "rule_of"]
 
 _PREFIX = "SYS."
 
@@ -60,6 +60,16 @@ class Trouble:
     """Gateway clock."""
     detail: str = ""
     """What is known about the cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What somebody who looks after something found: `Watch.see` takes it."""
+
+    fault: str
+    """A name of `FAULTS`."""
+    wrong: bool
+    detail: str = ""
 
 
 def fault_of(name: str) -> Fault | None:

@@ -10,9 +10,23 @@ from typing import Any
 from fastapi import Depends, FastAPI
 from starlette.types import Lifespan
 
-from gateway.api import accounts, acts, alarms, backtests, inhibitions, login, operations, page, stream, tags
-from gateway.api.context import Context
-from gateway.api.duty import router as duty_router
+from gateway.api import (
+    accounts,
+    acts,
+    alarms,
+    attachments,
+    backtests,
+    duty,
+    handovers,
+    incidents,
+    inhibitions,
+    login,
+    operations,
+    page,
+    stream,
+    tags,
+)
+from gateway.api.context import Context, Desk
 from gateway.api.feed import Feed, Source
 from gateway.api.guard import Gate
 from gateway.api.headers import SafetyHeaders
@@ -21,7 +35,6 @@ from gateway.api.parameters import refuse_unknown
 from gateway.api.problems import Problem, install_problems
 from gateway.commands import Asking
 from gateway.history.port import HistoryReader
-from gateway.notify.desk import DutyDesk
 
 __all__ = ["create_api", "openapi_document"]
 
@@ -32,9 +45,7 @@ _DESCRIPTION = (
 )
 
 
-def create_api(
-    source: Source, history: HistoryReader, inbox: Asking, gate: Gate, duty: DutyDesk | None = None
-) -> FastAPI:
+def create_api(source: Source, history: HistoryReader, inbox: Asking, gate: Gate, desk: Desk) -> FastAPI:
     """Return the application. It starts and stops nothing but its own stream."""
     feed = Feed(source)
     context = Context(
@@ -47,7 +58,7 @@ def create_api(
         feed=feed,
         inbox=inbox,
         gate=gate,
-        duty=duty,
+        desk=desk,
     )
 
     @asynccontextmanager
@@ -79,9 +90,23 @@ def _assemble(software_version: str, lifespan: Lifespan[FastAPI] | None) -> Fast
         docs_url=None,
         redoc_url=None,
     )
-    for part in (operations, accounts, tags, alarms, acts, inhibitions, backtests, stream, page, login):
+    for part in (
+        operations,
+        accounts,
+        tags,
+        alarms,
+        acts,
+        attachments,
+        incidents,
+        handovers,
+        duty,
+        inhibitions,
+        backtests,
+        stream,
+        page,
+        login,
+    ):
         app.include_router(part.router)
-    app.include_router(duty_router)
     page.mount_static(app)
     install_problems(app)
     app.add_middleware(SafetyHeaders)

@@ -15,11 +15,24 @@ from gateway.history.port import HistoryReader
 from gateway.live import Board
 from gateway.notify.desk import DutyDesk
 from gateway.records.queries import Queries
+from gateway.shift.attachments import Attachments
+from gateway.shift.handover import Handovers
+from gateway.shift.links import Links
 
 if TYPE_CHECKING:
     from gateway.api.guard import Gate
 
-__all__ = ["Context", "InContext"]
+__all__ = ["Context", "Desk", "InContext"]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What people hand over, beside the pipeline."""
+
+    handovers: Handovers
+    links: Links
+    attachments: Attachments
+    duty: DutyDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +48,7 @@ class Context:
     feed: Feed
     inbox: Asking
     gate: Gate
-    duty: DutyDesk | None = None
-    """None: this gateway knows no duty."""
+    desk: Desk
     seen: dict[frozenset[str], Plant] = field(default_factory=dict)
     """The plant as those may see it who may see some hazard units only."""
 

@@ -15,7 +15,6 @@ from gateway.api.guard import InCaller, by_of, needs
 from gateway.api.models import Model, Name
 from gateway.api.parameters import Moment, query_digest, read_cursor, write_cursor
 from gateway.api.problems import NoSuchThingError, problem_responses
-from gateway.errors import NotFoundError
 from gateway.notify.desk import DutyDesk
 from gateway.notify.ical import calendar
 from gateway.notify.letters import title_of
@@ -239,9 +238,7 @@ def end_swap(context: InContext, caller: InCaller, swap_id: SwapId) -> SwapView:
 
 
 def _desk(context: Context) -> DutyDesk:
-    if context.duty is None:
-        raise NotFoundError("this gateway knows no duty")
-    return context.duty
+    return context.desk.duty
 
 
 def _rosters(desk: DutyDesk, wanted: str | None) -> tuple[Roster, ...]:

@@ -86,11 +86,9 @@ class _GatewayCollector(Collector):
 
     def _from_duty(self) -> Iterator[Metric]:
         try:
-            figures = None if self._context.duty is None else self._context.duty.figures()
+            figures = self._context.desk.duty.figures()
         except RecordsError as error:
             _log.warning("metrics_records_unavailable", error=str(error))
-            return
-        if figures is None:
             return
         yield GaugeMetricFamily("hazgate_notifications_queued", "Messages still to be sent", value=figures.queued)
         waits_ms = 0 if figures.oldest_queued_ms is None else self._context.clock.wall_ms() - figures.oldest_queued_ms

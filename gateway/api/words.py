@@ -98,6 +98,13 @@ _WORDS: Mapping[str, Text] = {
     "changed": Text("密码已修改，请用新密码登录", "Changed. Sign in with the new password"),
     "live_page": Text("实时监测页面", "Live page"),
     "needs_script": Text("登录需要启用 JavaScript", "Signing in needs JavaScript"),
+    "as_of": Text("截至", "as of"),
+    "link_until": Text("链接有效至", "the link ends"),
+    "hazard_unit": Text("危险源单元", "Hazard unit"),
+    "vessel": Text("设备", "Vessel"),
+    "substance": Text("物质", "Substance"),
+    "around": Text("周边测点", "Measured around it"),
+    "timeline": Text("处置经过", "What has happened"),
     "loading": Text("正在读取", "loading"),
 }
 

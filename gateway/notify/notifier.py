@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -26,8 +25,9 @@ from gateway.notify.selftest import day_of, tests_of
 from gateway.notify.sender import Result, Sender
 from gateway.notify.telling import Telling
 from gateway.records.queries import Queries
+from gateway.system import Finding
 
-__all__ = ["Finding", "Notifier"]
+__all__ = ["Notifier"]
 
 _EVENTS = 1_000
 _LOOK_S = 1.0
@@ -39,16 +39,6 @@ _KEEP_MS = 180 * 86_400_000
 _TRIM_EVERY_S = 86_400.0
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Whether something is wrong with the notifications; as `gateway.system.Watch.see` takes it."""
-
-    fault: str
-    """A name of `gateway.system.FAULTS`."""
-    wrong: bool
-    detail: str = ""
 
 
 class Notifier:

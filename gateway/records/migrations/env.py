@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from gateway.records import access_tables, duty_tables  # noqa: F401 - so that every table is known
+from gateway.records import access_tables, desk_tables, duty_tables  # noqa: F401 - so that every table is known
 from gateway.records.schema import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=True)

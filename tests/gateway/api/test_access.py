@@ -25,7 +25,10 @@ from gateway.commands import By
 from gateway.records.database import open_desk
 from tests.gateway.api.world import World
 
-OPEN_ROUTES = {("GET", "/livez"), ("GET", "/readyz"), ("GET", "/login"), ("POST", "/api/v1/session")}
+OPEN_ROUTES = {
+    ("GET", "/livez"), ("GET", "/readyz"), ("GET", "/login"), ("POST", "/api/v1/session"),
+    ("GET", "/api/v1/incidents/{token}"), ("GET", "/incident/{token}"),
+}  # fmt: skip
 """What anybody may ask."""
 OWN, FOREIGN = Scope(frozenset({"acme"})), Scope(frozenset({"other"}))
 ADMIN = By("admin")

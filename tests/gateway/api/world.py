@@ -20,6 +20,7 @@ from sqlalchemy import Engine, create_engine, insert, update
 from config.duty.model import DEFAULT_DUTY, Duty
 from config.plant.model import Plant
 from gateway.api.app import create_api
+from gateway.api.context import Desk
 from gateway.api.feed import Source
 from gateway.api.guard import Gate, OpenGate
 from gateway.api.server import ApiServer
@@ -28,8 +29,11 @@ from gateway.history.port import HistoryRows, MinMaxRows, Stretch
 from gateway.live import AlarmNotice, Board, Health, Hub, Values
 from gateway.notify.desk import DutyDesk
 from gateway.records import schema
-from gateway.records.database import open_reader
+from gateway.records.database import open_desk, open_reader
 from gateway.records.queries import Queries
+from gateway.shift.attachments import Attachments
+from gateway.shift.handover import Handovers
+from gateway.shift.links import Links
 from tests.support.plants import mini_plant
 from tests.support.waiting import eventually_async
 
@@ -109,6 +113,8 @@ class World:
     plant: Plant
     engine: Engine
     queries: Queries
+    desk: Engine
+    """For short writing transactions."""
     reader: Engine
     duty: Duty = DEFAULT_DUTY
     board: Board = field(default_factory=Board)
@@ -123,8 +129,13 @@ class World:
     def api(self) -> FastAPI:
         """Make the application."""
         source = Source(self.plant, self.board, self.hub, self.queries, self.clock, "1.2.3")
-        desk = DutyDesk(self.duty, self.engine, self.reader, self.clock)
-        app = create_api(source, self.history, self.inbox, self.gate, desk)
+        handed = Desk(
+            Handovers(self.desk, self.queries, self.clock),
+            Links(self.desk, self.engine, self.clock),
+            Attachments(self.desk, self.engine, self.clock),
+            DutyDesk(self.duty, self.desk, self.reader, self.clock),
+        )
+        app = create_api(source, self.history, self.inbox, self.gate, handed)
         if not DOCUMENT:
             DOCUMENT.update(app.openapi())
         app.openapi_schema = DOCUMENT
@@ -228,7 +239,9 @@ def make_world(folder: Path, plant: Plant | None = None) -> Iterator[World]:
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")
     schema.metadata.create_all(engine)
     reader = open_reader(folder)
-    yield World(plant or mini_plant(), engine, Queries(reader), reader)
+    desk = open_desk(folder)
+    yield World(plant or mini_plant(), engine, Queries(reader), desk, reader)
+    desk.dispose()
     reader.dispose()
     engine.dispose()
 
