@@ -159,7 +159,6 @@ async def run_gateway(
             loop.call_soon_threadsafe(stop.set)
 
         crew = Crew(give_up)
-        server = ApiServer(api)
         try:
             crew.start("pipeline", pipeline.run)
             crew.start("history", following.run, niceness=_BEHIND)
@@ -175,7 +174,7 @@ async def run_gateway(
                 crew.start(name, work)
             on_ready("http://{}:{}".format(*listener.getsockname()[:2]))
             watchdog = Watchdog(board, clock, os.environ.get("NOTIFY_SOCKET", ""))
-            await _serve(server, listener, stop, watchdog)
+            await _serve(ApiServer(api), listener, stop, watchdog)
         finally:
             crew.stop.set()
             transport.wake()

@@ -215,7 +215,6 @@ def get_roster_calendar(context: InContext, query: Annotated[RosterQuery, Query(
     "/duty/swaps",
     operation_id="add_swap",
     summary="Swap duty",
-    status_code=201,
     dependencies=_EDIT,
     responses=problem_responses(401, 403, 404, 409, 422, 503),
 )
