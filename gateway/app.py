@@ -8,10 +8,9 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from ipaddress import ip_address
-from types import MappingProxyType
 
 import structlog
 from sqlalchemy import Engine
@@ -81,7 +80,7 @@ class OnDuty:
     """Who is told of alarms, and over what."""
 
     duty: Duty = DEFAULT_DUTY
-    channels: Mapping[str, Channel] = MappingProxyType({})
+    channels: Mapping[str, Channel] = field(default_factory=dict)
     """For every name that ``duty`` uses; the gateway closes them."""
     base_url: str = ""
     """Of the gateway's own pages, for links; empty: not known."""
