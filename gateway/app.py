@@ -8,8 +8,9 @@ import os
 import socket
 import ssl
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from ipaddress import ip_address
 
@@ -19,7 +20,7 @@ from sqlalchemy import Engine
 
 from config.clock import Clock
 from config.contract.topics import subscriptions
-from config.duty.handling import DEFAULT_HANDLING
+from config.duty.model import DEFAULT_DUTY, Duty
 from config.errors import CertificateError
 from config.plant.model import Plant
 from config.reserve import Reserve
@@ -50,6 +51,10 @@ from gateway.late_lane import LateLane
 from gateway.live import Board, Hub
 from gateway.lock import own
 from gateway.mirror import Mirror
+from gateway.notify.desk import DutyDesk
+from gateway.notify.notifier import Notifier
+from gateway.notify.outbox import Outbox
+from gateway.notify.port import Channel
 from gateway.pipeline import Pipeline
 from gateway.records.database import open_desk, open_reader, open_writer
 from gateway.records.desk import Desk
@@ -64,7 +69,7 @@ from gateway.shift.links import Links
 from gateway.threads import Crew
 from gateway.watchdog import Watchdog
 
-__all__ = ["HISTORY_FILE", "https_context", "run_api", "run_gateway"]
+__all__ = ["HISTORY_FILE", "OnDuty", "https_context", "run_api", "run_gateway"]
 
 HISTORY_FILE = "history.duckdb"
 _JOIN_S = 5.0
@@ -78,6 +83,20 @@ _LAST = 10
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class OnDuty:
+    """Who is told of alarms, and over what."""
+
+    duty: Duty = DEFAULT_DUTY
+    channels: Mapping[str, Channel] = field(default_factory=dict)
+    """For every name that ``duty`` uses; the gateway closes them."""
+    base_url: str = ""
+    """Of the gateway's own pages, for links; empty: not known."""
+
+
+_NOBODY = OnDuty()
+
+
 async def run_gateway(
     settings: GatewaySettings,
     plant: Plant,
@@ -85,6 +104,7 @@ async def run_gateway(
     stop: asyncio.Event,
     on_ready: Callable[[str], None] = lambda _address: None,
     on_password: Callable[[str], None] = lambda _password: None,
+    on_duty: OnDuty = _NOBODY,
 ) -> None:
     """Run a gateway until ``stop`` is set.
 
@@ -95,6 +115,7 @@ async def run_gateway(
         stop: Ends the gateway cleanly.
         on_ready: Called with the address of the HTTP interface once it listens.
         on_password: Called with the one-time password of the first account, when it is made.
+        on_duty: Who is told of alarms, over what; by default nobody: alarms are on the screen alone.
 
     Raises:
         GatewayError: It cannot start (data directory, records, HTTP address), or one of its threads failed.
@@ -131,36 +152,39 @@ async def run_gateway(
             inbox=inbox,
             reserve=Reserve(settings.data_dir / "records.reserve", settings.reserve_bytes),
             history=following,
+            handling=on_duty.duty.handling,
         )
         writing = open_desk(settings.data_dir, settings.records)
         source = Source(plant, board, hub, queries, clock, version("hazgate"))
-        api, kpis = _create(source, history.reader, inbox, _Parts(settings, writing, reader, on_password))
+        api, kpis = _create(source, history.reader, inbox, _Parts(settings, writing, reader, on_password, on_duty.duty))
+        telling = open_desk(settings.data_dir, settings.records)  # of its own: nobody else's transaction delays it
+        notifier = _notifier(on_duty, source, telling, reader)
         loop = asyncio.get_running_loop()
 
         def give_up() -> None:
             loop.call_soon_threadsafe(stop.set)
 
         crew = Crew(give_up)
-        server = ApiServer(api, tls)
         try:
             crew.start("pipeline", pipeline.run)
             crew.start("history", following.run, niceness=_BEHIND)
             for name, work in {
                 "late-lane": lane.run,
                 "months": Freezer(Months(kpis), reader, writing, clock).run,
-                "audit": lambda ended: keep_audit(writing, clock, DEFAULT_HANDLING.audit_keep_days, ended),
+                "audit": lambda ended: keep_audit(writing, clock, on_duty.duty.handling.audit_keep_days, ended),
             }.items():
                 crew.start(name, work, niceness=_LAST)
             crew.start("keeper", guard.run if guard else lambda ended: keep_short(reader, ended))
-            if settings.canary_url:
-                crew.start("canary", Canary(plant, board, settings.canary_url).run)
+            for name, work in {**notifier.threads(), **_canary(settings, plant, board)}.items():
+                crew.start(name, work)
             on_ready(_address(listener, tls))
             watchdog = Watchdog(board, clock, os.environ.get("NOTIFY_SOCKET", ""))
-            await _serve(server, listener, stop, watchdog)
+            await _serve(ApiServer(api, tls), listener, stop, watchdog)
         finally:
             crew.stop.set()
             transport.wake()
             following.wake()
+            notifier.wake()
             late = await asyncio.to_thread(crew.join, _JOIN_S)
             if late:
                 log.error("threads_did_not_stop", threads=late)
@@ -168,9 +192,8 @@ async def run_gateway(
                 transport.close()
                 await asyncio.to_thread(following.finish)
                 history.close()
-                writing.dispose()
-                reader.dispose()
-                writer.dispose()
+                for engine in (writing, telling, reader, writer):
+                    engine.dispose()
     if crew.failed:
         raise GatewayError(
             f"the {crew.failed} thread failed; see the log above. Start the gateway again: nothing is lost"
@@ -184,6 +207,7 @@ async def run_api(
     stop: asyncio.Event,
     on_ready: Callable[[str], None] = lambda _address: None,
     on_password: Callable[[str], None] = lambda _password: None,
+    on_duty: OnDuty = _NOBODY,
 ) -> None:
     """Run the HTTP interface alone until ``stop`` is set: it sees the pipeline only through the stores.
 
@@ -194,6 +218,7 @@ async def run_api(
         stop: Ends it cleanly.
         on_ready: Called with the address of the HTTP interface once it listens.
         on_password: Called with the one-time password of the first account, when it is made.
+        on_duty: Its people and rosters are shown; the worker tells them.
 
     Raises:
         GatewayError: It cannot start, or its follower failed.
@@ -211,7 +236,7 @@ async def run_api(
         desk = Desk(writing, clock)
         history = InfluxReader(reading, queries.tag_name)
         source = Source(plant, board, hub, queries, clock, version("hazgate"))
-        api, _ = _create(source, history, desk, _Parts(settings, writing, reader, on_password))
+        api, _ = _create(source, history, desk, _Parts(settings, writing, reader, on_password, on_duty.duty))
         loop = asyncio.get_running_loop()
 
         def give_up() -> None:
@@ -242,12 +267,13 @@ class _Parts:
     """For short transactions beside the pipeline."""
     reader: Engine
     on_password: Callable[[str], None]
+    duty: Duty
 
 
 def _create(source: Source, history: HistoryReader, inbox: Asking, parts: _Parts) -> tuple[FastAPI, Kpis]:
     kpis = Kpis(parts.reader, source.plant, Desks(parts.settings.desks))
     gate = _gate(parts.settings, parts.writing, parts.reader, source.clock, parts.on_password)
-    desk = _desk(parts.writing, parts.reader, source.queries, source.clock)
+    desk = _desk(parts.writing, parts.reader, source.queries, source.clock, parts.duty)
     return create_api(source, history, inbox, gate, desk, kpis), kpis
 
 
@@ -270,11 +296,31 @@ def _gate(
     return AccountGate(Sessions(accounts, desk, reader, clock, settings.access), provider)
 
 
-def _desk(writing: Engine, reader: Engine, queries: Queries, clock: Clock) -> ApiDesk:
+def _canary(settings: GatewaySettings, plant: Plant, board: Board) -> dict[str, Callable[[threading.Event], None]]:
+    return {"canary": Canary(plant, board, settings.canary_url).run} if settings.canary_url else {}
+
+
+def _notifier(on_duty: OnDuty, source: Source, telling: Engine, reader: Engine) -> Notifier:
+    notifier = Notifier(
+        source.plant,
+        on_duty.duty,
+        on_duty.channels,
+        Outbox(telling, reader),
+        source.queries,
+        source.clock,
+        base_url=on_duty.base_url,
+    )
+    notifier.follow(source.hub)
+    source.board.findings = notifier.findings
+    return notifier
+
+
+def _desk(writing: Engine, reader: Engine, queries: Queries, clock: Clock, duty: Duty) -> ApiDesk:
     return ApiDesk(
         handovers=Handovers(writing, queries, clock),
         links=Links(writing, reader, clock),
         attachments=Attachments(writing, reader, clock),
+        duty=DutyDesk(duty, writing, reader, clock),
     )
 
 

@@ -7,7 +7,7 @@ alarm events. Neither ever makes the pipeline wait.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.engine import Engine
+from gateway.system import Finding
 
 __all__ = ["AlarmNotice", "Board", "Health", "Hub", "Values", "values_of"]
 
@@ -96,6 +97,8 @@ class Board:
 
     values: Values | None = None
     health: Health = field(default_factory=Health)
+    findings: Callable[[], Sequence[Finding]] = tuple
+    """What others find wrong with the system; the pipeline asks, and alarms it."""
     _reporting: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def report(self, **changes: Any) -> None:  # noqa: ANN401 - fields of several types

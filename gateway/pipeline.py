@@ -277,6 +277,8 @@ class Pipeline:
         health = self._board.health
         work.watch.see("RECORDS_FULL", now_ms, wrong=bool(self._full), detail=self._full)
         work.watch.see("HISTORY_BEHIND", now_ms, wrong=not health.history_ok, detail=health.history_error)
+        for one in self._board.findings():
+            work.watch.see(one.fault, now_ms, wrong=one.wrong, detail=one.detail)
         offset_ms = now_ms - self._clock.monotonic_s() * 1000
         jumped_ms = offset_ms - (self._offset_ms or offset_ms)
         self._offset_ms = offset_ms

@@ -14,7 +14,7 @@ from typing import Any
 from config.contract.messages import EdgeStatus
 from config.plant.model import Condition, ConditionRule, EdgeKind, Plant, Text, Tier
 
-__all__ = ["FAULTS", "Fault", "Trouble", "Watch", "description_of", "edge_of", "fault_of", "rule_of"]
+__all__ = ["FAULTS", "Fault", "Finding", "Trouble", "Watch", "description_of", "edge_of", "fault_of", "rule_of"]
 
 _PREFIX = "SYS."
 
@@ -40,6 +40,12 @@ FAULTS: Mapping[str, Fault] = {
     "EDGE_SHEDS": Fault(Text("边缘暂存已满，正在舍弃数据", "edge outbox full, readings are shed"), Tier.RED, 0, 60_000),
     "EDGE_CANNOT_KEEP": Fault(Text("边缘无法存盘", "edge cannot keep readings"), Tier.RED, 10_000),
     "CLOCK_JUMPED": Fault(Text("网关时钟跳变", "gateway clock jumped"), Tier.YELLOW, 0, 600_000),
+    "NOTIFY_SELF_TEST": Fault(
+        Text("通知自检未通过", "self test of notifications has not come through"), Tier.ORANGE, 0
+    ),
+    "NOTIFY_FAILED": Fault(Text("通知未能送达", "a notification was not delivered"), Tier.ORANGE, 0),
+    "NOTIFY_BEACON": Fault(Text("声光报警器失联", "beacon does not answer"), Tier.ORANGE, 30_000),
+    "NOTIFY_STUCK": Fault(Text("通知停滞", "notifications stand still"), Tier.RED, 0),
 }
 """Name -> fault."""
 
@@ -54,6 +60,16 @@ class Trouble:
     """Gateway clock."""
     detail: str = ""
     """What is known about the cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What somebody who looks after something found: `Watch.see` takes it."""
+
+    fault: str
+    """A name of `FAULTS`."""
+    wrong: bool
+    detail: str = ""
 
 
 def fault_of(name: str) -> Fault | None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Never
 
 import structlog
 
+from config.duty.channels import read_channels
+from config.duty.load import load_duty
 from config.errors import PlantError
 from config.plant.load import load_plant
 from config.settings import GatewaySettings
@@ -15,14 +19,22 @@ from gateway.app import https_context
 from gateway.errors import GatewayError
 from hazgate.arguments import plant_path
 
-__all__ = ["begin_again", "may_begin_again"]
+__all__ = ["Files", "begin_again", "may_begin_again"]
 
 log = structlog.get_logger(__name__)
 
 
-def may_begin_again(plant: str, settings: GatewaySettings) -> bool:
-    """Say whether a new process would start: plant file and certificate of HTTPS are right; why not is logged."""
-    return _is_right(plant) and _can_be_shown(settings)
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What a new process would read."""
+
+    plant: str
+    duty: Path | None
+
+
+def may_begin_again(files: Files, settings: GatewaySettings) -> bool:
+    """Say whether a new process would start: plant and duty file and certificate are right; why not is logged."""
+    return _is_right(files.plant) and _is_agreed(files.duty) and _can_be_shown(settings)
 
 
 def begin_again() -> Never:
@@ -37,6 +49,20 @@ def _can_be_shown(settings: GatewaySettings) -> bool:
     except GatewayError as error:
         log.error("certificate_refused", reason=str(error))
         return False
+    return True
+
+
+def _is_agreed(duty: Path | None) -> bool:
+    """Say whether a duty file, if there is one, could be read; its mistakes are logged."""
+    if duty is None:
+        return True
+    try:
+        read_channels(load_duty(duty).channels)
+    except (PlantError, ValueError) as error:
+        problems = [str(one) for one in error.problems] if isinstance(error, PlantError) else [str(error)]
+        log.error("duty_refused", duty=str(duty), problems=problems[:20], total=len(problems))
+        return False
+    log.info("duty_taken", duty=str(duty))
     return True
 
 

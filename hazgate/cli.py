@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "replay": "重放历史数据 · Publish recorded data as if sensors sent it.",
     "limits": "建议报警限 · Suggest limits, deadbands and delays from a normal period.",
     "openapi": "输出接口描述 · Print the OpenAPI document of the HTTP interface.",
+    "duty": "检查、显示值班文件 · Check and show duty files: rosters, ladders, channels.",
     "config": "检查、显示工厂描述文件 · Check and show plant files, print their JSON Schema.",
 }
 """Name -> one line of help. The file ``hazgate/commands/<name>.py`` has either ``app`` (a typer group) or ``run``."""

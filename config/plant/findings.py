@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import difflib
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import NoneType
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -16,7 +16,9 @@ from config.errors import Problem
 from config.plant.document import PlantDocument
 from config.plant.yaml_lines import LinedYaml, Path, Value, dotted
 
-__all__ = ["Findings", "one_of", "read_document"]
+__all__ = ["Findings", "one_of", "read_document", "read_model"]
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 _LISTED = 20
 """So many names are listed when a name is not known."""
@@ -88,39 +90,60 @@ def one_of(name: str, known: Collection[str]) -> str:
 
 
 def read_document(lined: LinedYaml, findings: Findings) -> PlantDocument | None:
+    """Read a plant file; see `read_model`."""
+    return read_model(lined, findings, PlantDocument, _STAND_INS)
+
+
+def read_model(
+    lined: LinedYaml, findings: Findings, model: type[_Model], stand_ins: Mapping[str, Value] | None = None
+) -> _Model | None:
     """Read the document, note every wrong key and value, and return what is right of it.
 
     Wrong entries are left out and the rest is read again, so that cross-references are checked in the same run.
+
+    Args:
+        lined: The document.
+        findings: Takes what is wrong.
+        model: What the document should be.
+        stand_ins: Taken for sections without which there is no document, and which cannot be read.
 
     Returns:
         The readable part; None when the file is no mapping at all.
     """
     raw = lined.value
     if not isinstance(raw, dict):
-        findings.add((), f"{_shown(raw)}", "a mapping with the keys " + ", ".join(PlantDocument.model_fields))
+        findings.add((), f"{_shown(raw)}", "a mapping with the keys " + ", ".join(model.model_fields))
         return None
     raw = copy.deepcopy(raw)
     first = True
     while True:
         try:
-            return PlantDocument.model_validate(raw)
+            return model.model_validate(raw)
         except ValidationError as error:
             details = error.errors(include_url=False)
         for detail in sorted(details, key=lambda detail: detail["type"] != "extra_forbidden"):
-            if first:
-                _note(detail, findings)
-            _leave_out(raw, detail)
+            if first and not _follows(detail, details):
+                _note(detail, findings, model)
+            _leave_out(raw, detail, stand_ins or {})
         first = False
 
 
-def _note(detail: ErrorDetails, findings: Findings) -> None:
+def _follows(detail: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
+    """Say whether a list is only too short because something in it is wrong, which is said by itself."""
+    length, inside = len(detail["loc"]), detail["loc"]
+    return detail["type"] == "too_short" and any(
+        len(one["loc"]) > length and one["loc"][:length] == inside for one in details
+    )
+
+
+def _note(detail: ErrorDetails, findings: Findings, root: type[BaseModel]) -> None:
     path = tuple(part for part in detail["loc"] if part != "[key]")
     kind, wrong = detail["type"], detail["input"]
     if kind == "missing":
         if not findings.written(path):
             findings.add(path, "the key is missing", f"{path[-1]!r} is required", of_key=True)
     elif kind == "extra_forbidden":
-        known = list(_model_at(path[:-1]).model_fields)
+        known = list(_model_at(path[:-1], root).model_fields)
         findings.add(path, f"unknown key {path[-1]!r}", one_of(str(path[-1]), known), of_key=True)
         for near in difflib.get_close_matches(str(path[-1]), known, n=1):
             findings.misspelt((*path[:-1], near))
@@ -151,14 +174,14 @@ def _shown(wrong: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-def _leave_out(raw: dict[str, Value], detail: ErrorDetails) -> None:
+def _leave_out(raw: dict[str, Value], detail: ErrorDetails, stand_ins: Mapping[str, Value]) -> None:
     """Take the wrong thing out of ``raw``: the value, or what lacks a required key."""
     path = tuple(part for part in detail["loc"] if part != "[key]")
     if detail["type"] == "missing":
         path = path[:-1] or path
     section = path[0]
-    if section in _STAND_INS and (len(path) == 1 or detail["type"] != "extra_forbidden"):
-        raw[str(section)] = copy.deepcopy(_STAND_INS[str(section)])
+    if section in stand_ins and (len(path) == 1 or detail["type"] != "extra_forbidden"):
+        raw[str(section)] = copy.deepcopy(stand_ins[str(section)])
         return
     holder: Any = raw
     for depth, part in enumerate(path):
@@ -181,10 +204,10 @@ def _drop(holder: Any, part: str | int) -> None:  # noqa: ANN401  a YAML value o
         holder.clear()
 
 
-def _model_at(path: Iterable[str | int]) -> type[BaseModel]:
+def _model_at(path: Iterable[str | int], root: type[BaseModel]) -> type[BaseModel]:
     """Return the model that describes the mapping at ``path``."""
-    model: type[BaseModel] = PlantDocument
-    inside: object = PlantDocument
+    model = root
+    inside: object = root
     for part in path:
         if isinstance(inside, type) and issubclass(inside, BaseModel):
             inside = _bare(inside.model_fields[str(part)].annotation)

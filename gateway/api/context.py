@@ -17,6 +17,7 @@ from gateway.kpi.lately import Lately
 from gateway.kpi.months import Months
 from gateway.kpi.now import Now
 from gateway.live import Board
+from gateway.notify.desk import DutyDesk
 from gateway.records.queries import Queries
 from gateway.shift.attachments import Attachments
 from gateway.shift.handover import Handovers
@@ -35,6 +36,7 @@ class Desk:
     handovers: Handovers
     links: Links
     attachments: Attachments
+    duty: DutyDesk
 
 
 @dataclass(frozen=True, slots=True)

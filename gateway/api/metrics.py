@@ -51,6 +51,7 @@ class _GatewayCollector(Collector):
         yield from self._from_feed()
         yield from self._from_records()
         yield from self._from_now()
+        yield from self._from_duty()
 
     def _from_board(self) -> Iterator[Metric]:
         health = self._context.feed.health()
@@ -91,6 +92,30 @@ class _GatewayCollector(Collector):
             value=feed.overflows,
         )
         yield CounterMetricFamily("hazgate_stream_failures", "Rounds of the stream that failed", value=feed.failures)
+
+    def _from_duty(self) -> Iterator[Metric]:
+        try:
+            figures = self._context.desk.duty.figures()
+        except RecordsError as error:
+            _log.warning("metrics_records_unavailable", error=str(error))
+            return
+        yield GaugeMetricFamily("hazgate_notifications_queued", "Messages still to be sent", value=figures.queued)
+        waits_ms = 0 if figures.oldest_queued_ms is None else self._context.clock.wall_ms() - figures.oldest_queued_ms
+        text = "How long the oldest of them has waited"
+        yield GaugeMetricFamily("hazgate_notifications_oldest_queued_seconds", text, value=max(waits_ms, 0) / 1000)
+        kept = GaugeMetricFamily(
+            "hazgate_notifications_kept", "Messages in the records, by what became of them", labels=["channel", "state"]
+        )
+        for (channel, state), count in sorted(figures.counts.items()):
+            kept.add_metric([channel, state], count)
+        yield kept
+        delay = GaugeMetricFamily(
+            "hazgate_notification_delay_seconds", "From alarmed to sent, over the last alarms", labels=["quantile"]
+        )
+        for quantile, value in (("0.5", figures.delay_p50_ms), ("0.99", figures.delay_p99_ms)):
+            if value is not None:
+                delay.add_metric([quantile], value / 1000)
+        yield delay
 
     def _from_records(self) -> Iterator[Metric]:
         try:

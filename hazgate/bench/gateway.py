@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 from config.clock import SystemClock
+from config.duty.model import Duty, Ladder, Person, Role, Step, Storm
 from config.settings import BrokerAddress, GatewaySettings, HistoryAddress, RecordsAddress
-from gateway.app import run_gateway
+from gateway.app import OnDuty, run_gateway
 from hazgate.bench.plant import bench_plant
+from hazgate.bench.receiver import PostChannel
 from hazgate.logs import log_for_operators
 
 __all__ = ["main"]
@@ -29,7 +31,27 @@ async def _run(asked: dict[str, object]) -> None:
         history=HistoryAddress.parse(str(asked["history"])) if asked["history"] else None,
     )
     plant = bench_plant(int(str(asked["edges"])), int(str(asked["tags_per_edge"])))
-    await run_gateway(settings, plant, SystemClock(), stop, lambda address: print(address, flush=True))  # noqa: T201 - read by the parent
+    await run_gateway(
+        settings,
+        plant,
+        SystemClock(),
+        stop,
+        lambda address: print(address, flush=True),  # noqa: T201 - read by the parent
+        on_duty=_on_duty(int(str(asked["notify_port"]))) if "notify_port" in asked else OnDuty(),
+    )
+
+
+def _on_duty(port: int) -> OnDuty:
+    """Return a duty that tells every alarm by itself over one channel."""
+    steps = (Step("duty_officer", ("receiver",), 3_600_000),)
+    ladder = Ladder("all", frozenset({1, 2, 3, 4}), steps, storm=Storm(over=1_000_000))
+    duty = Duty(
+        people={"officer": Person("officer", "值班员")},
+        roles={"duty_officer": Role("duty_officer", people=("officer",))},
+        channels={"receiver": {}},
+        ladders={ladder.id: ladder},
+    )
+    return OnDuty(duty, {"receiver": PostChannel(port)})
 
 
 def main() -> None:

@@ -17,11 +17,12 @@ from config.contract.topics import Kind, alarm_topic, edge_topic, parse_edge_top
 from hazgate.bench.plant import HIGH, SITE, edge_name, tag_name
 from hazgate.bench.wire import LoadConnection
 
-__all__ = ["Case", "Load", "Outcome"]
+__all__ = ["ALARM_EVERY_S", "Case", "Load", "Outcome"]
 
 _POOL = 64
 """Value columns made beforehand; a frame takes one of them."""
-_ALARM_EVERY_S = 4.0
+ALARM_EVERY_S = 4.0
+"""Each alarming tag alarms so often."""
 _ALARM_FOR_S = 2.0
 _RESEND_AFTER_S = 5.0
 _KEEPALIVE_S = 10.0
@@ -65,7 +66,7 @@ class _SendingEdge:
         self.epoch = secrets.token_hex(8)
         self.seq = 0
         self.unconfirmed: deque[tuple[int, bytes]] = deque()
-        self._alarming = [(tag, chance.uniform(0, _ALARM_EVERY_S)) for tag in alarming]
+        self._alarming = [(tag, chance.uniform(0, ALARM_EVERY_S)) for tag in alarming]
         tags = [tag_name(number, tag) for tag in range(case.tags_per_edge)]
         size = case.frame_samples
         self._groups = [list(range(start, start + size)) for start in range(0, case.tags_per_edge, size)]
@@ -85,7 +86,7 @@ class _SendingEdge:
         high = [
             tag - first
             for tag, phase_s in self._alarming
-            if first <= tag < first + self._size and (at_s + phase_s) % _ALARM_EVERY_S < _ALARM_FOR_S
+            if first <= tag < first + self._size and (at_s + phase_s) % ALARM_EVERY_S < _ALARM_FOR_S
         ]
         if high:
             row = list(self._values[pick])

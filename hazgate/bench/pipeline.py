@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -31,7 +31,17 @@ from gateway.probe import answers_mqtt
 from hazgate.bench.load import Case, Load
 from hazgate.leash import leashed
 
-__all__ = ["CASES", "BenchError", "Stores", "machine", "run_case"]
+__all__ = [
+    "CASES",
+    "BenchError",
+    "Stores",
+    "machine",
+    "quantiles",
+    "run_broker",
+    "run_case",
+    "run_gateway_process",
+    "wait_for",
+]
 
 CASES = {
     "frames": Case("frames", edges=100, tags_per_edge=100, frame_samples=100, samples_per_s=300_000, alarming_tags=100),
@@ -82,8 +92,11 @@ def run_case(
     """
     with tempfile.TemporaryDirectory(prefix="hazgate-bench-") as name:
         work = Path(name)
-        with _broker(broker, work) as (port, broker_pid), _gateway(case, port, work, stores) as (address, gateway):
-            _wait(lambda: _get(address, "/readyz") is not None, "the gateway to be ready", clock)
+        with (
+            run_broker(broker, work) as (port, broker_pid),
+            run_gateway_process(case, port, work, stores) as (address, gateway),
+        ):
+            wait_for(lambda: _get(address, "/readyz") is not None, "the gateway to be ready", clock)
             say(f"{case.name}: warming up")
             warm = Load(case, "127.0.0.1", port, clock).run(_WARM_UP_S)
             cpu_s = (_cpu_s(gateway.pid), _cpu_s(broker_pid))
@@ -94,10 +107,12 @@ def run_case(
             ended_at = _position(address, "log")
             # A history server is fed at a bounded rate: at full load it is minutes behind, and the log holds the rest.
             caught_up_s = _WAIT_S + (_SERVER_WAIT * seconds if stores.history else 0.0)
-            _wait(lambda: _position(address, "history") >= ended_at - _TICKS, "history to catch up", clock, caught_up_s)
+            wait_for(
+                lambda: _position(address, "history") >= ended_at - _TICKS, "history to catch up", clock, caught_up_s
+            )
             # What is left may be ticks or the last few samples: history looks twice a second, so give it three ticks.
             ended_at = _position(address, "log")
-            _wait(lambda: _position(address, "log") > ended_at + _TICKS, "the gateway to tick", clock)
+            wait_for(lambda: _position(address, "log") > ended_at + _TICKS, "the gateway to tick", clock)
             counted = sum(edge["counts"]["samples_stored"] for edge in _get(address, "/api/v1/ledger")["edges"])
         history = work / "gateway" / HISTORY_FILE
         # A server's rows are not counted here: what the gateway has handed over up to the end is what it counts itself.
@@ -123,7 +138,7 @@ def run_case(
         "history_bytes_per_sample": round(history_bytes / max(stored, 1), 1),
         "frames_resent": outcome.frames_resent,
         "alarms": len(outcome.delays_ms),
-        "sample_to_alarm_ms": _quantiles(outcome.delays_ms),
+        "sample_to_alarm_ms": quantiles(outcome.delays_ms),
         "generator_behind_s": round(outcome.late_s, 3),
         "gateway_cpu_cores": round(used_s[0] / outcome.seconds, 2),
         "broker_cpu_cores": round(used_s[1] / outcome.seconds, 2),
@@ -144,7 +159,7 @@ def machine() -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _broker(kind: str, work: Path) -> Iterator[tuple[int, int]]:
+def run_broker(kind: str, work: Path) -> Iterator[tuple[int, int]]:
     """Run a broker; yields its port and process id."""
     port = free_port()
     state = work / "broker"
@@ -174,7 +189,9 @@ def _broker(kind: str, work: Path) -> Iterator[tuple[int, int]]:
 
 
 @contextlib.contextmanager
-def _gateway(case: Case, port: int, work: Path, stores: Stores) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def run_gateway_process(
+    case: Case, port: int, work: Path, stores: Stores, more: Mapping[str, object] | None = None
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Run the gateway under test; yields the address of its API."""
     asked = {
         "data_dir": str(work / "gateway"),
@@ -183,6 +200,7 @@ def _gateway(case: Case, port: int, work: Path, stores: Stores) -> Iterator[tupl
         "tags_per_edge": case.tags_per_edge,
         "records": stores.records,
         "history": stores.history,
+        **(more or {}),
     }
     with (work / "gateway.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - ours
@@ -239,7 +257,12 @@ def _get(address: str, path: str) -> Any:  # noqa: ANN401 - JSON
         return None
 
 
-def _wait(condition: Callable[[], bool], what: str, clock: Clock, within_s: float = _WAIT_S) -> None:
+def wait_for(condition: Callable[[], bool], what: str, clock: Clock, within_s: float = _WAIT_S) -> None:
+    """Wait until something holds.
+
+    Raises:
+        BenchError: It did not, in time.
+    """
     deadline_s = clock.monotonic_s() + within_s
     pause = threading.Event()
     while not condition():
@@ -261,7 +284,8 @@ def _cpu_model() -> str:
     return platform.processor()
 
 
-def _quantiles(delays_ms: list[float]) -> dict[str, float]:
+def quantiles(delays_ms: list[float]) -> dict[str, float]:
+    """Return median, 99 % and the longest."""
     if not delays_ms:
         return {"p50": 0.0, "p99": 0.0, "max": 0.0}
     p50, p99 = np.percentile(delays_ms, (50, 99))

@@ -20,6 +20,7 @@ from hazgate.bench.backtest import measure_backtest
 from hazgate.bench.core import Effort, checks, numba_version, run_core
 from hazgate.bench.detection import detect
 from hazgate.bench.kpi import measure_kpi
+from hazgate.bench.notify import measure_notify
 from hazgate.bench.pipeline import CASES, BenchError, Stores, machine, run_case
 
 __all__ = ["app"]
@@ -104,6 +105,28 @@ def core(
             answer.print(note)
     if check and not all(one["met"] for one in found if one["met"] is not None):
         raise typer.Exit(1)
+
+
+@app.command()
+def notify(
+    per_minute: Annotated[int, typer.Option(min=15, help="Alarms a minute.")] = 1_000,
+    seconds: Annotated[float, typer.Option(min=1.0, help="For how long.")] = 60.0,
+    broker: Annotated[_Broker, typer.Option(help="Which broker is between.")] = _Broker.MOSQUITTO,
+    records: Annotated[str, typer.Option(help="postgresql://...: an empty database; default SQLite.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """报警发生到首个渠道收到的时间。 From an alarm being raised to the first channel receiving it."""
+    console = Console(stderr=True)
+    try:
+        with console.status("") as status:
+            row = measure_notify(per_minute, seconds, broker.value, Stores(records), SystemClock(), status.update)
+    except BenchError as error:
+        typer.echo(f"hazgate bench: {error}", err=True)
+        raise typer.Exit(1) from error
+    if as_json:
+        typer.echo(json.dumps({"machine": machine(), "notify": row}, indent=2))
+    else:
+        Console().print(_across("notify", [row]))
 
 
 @app.command()

@@ -13,9 +13,9 @@ import typer
 from config.clock import Clock, SystemClock
 from config.plant.model import Plant
 from config.settings import BrokerAddress, GatewaySettings
-from gateway.app import run_api, run_gateway
+from gateway.app import OnDuty, run_api, run_gateway
 from gateway.errors import GatewayError
-from hazgate.again import begin_again, may_begin_again
+from hazgate.again import Files, begin_again, may_begin_again
 from hazgate.arguments import (
     AccessFile,
     BrokerPassword,
@@ -41,6 +41,7 @@ from hazgate.arguments import (
     tell_password,
     wrong_use,
 )
+from hazgate.duty import BaseUrl, DutyFile, read_on_duty
 from hazgate.logs import log_for_operators
 
 __all__ = ["app"]
@@ -48,7 +49,7 @@ __all__ = ["app"]
 app = typer.Typer(help="运行网关 · Run a gateway on a broker that is already there.")
 
 _Told = Callable[[str], None]
-_Run = Callable[[GatewaySettings, Plant, Clock, asyncio.Event, _Told, _Told], Coroutine[Any, Any, None]]
+_Run = Callable[[GatewaySettings, Plant, Clock, asyncio.Event, _Told, _Told, OnDuty], Coroutine[Any, Any, None]]
 Data = Annotated[Path | None, typer.Option(help="Data directory: records, history, reserve, log.")]
 Broker = Annotated[
     str, typer.Option(help="mqtt://[user@]host:port, or mqtts://..[?ca=FILE][&cert=FILE&key=FILE] for TLS.")
@@ -82,6 +83,8 @@ def run(
     history_max_gb: MaxGb = None,
     foreign_sites: ForeignSites = None,
     no_accounts: NoAccounts = False,
+    duty: DutyFile = None,
+    base_url: BaseUrl = "",
     access: AccessFile = None,
 ) -> None:
     """运行网关：接收、判警、留存、告知。 Run the gateway: receive, evaluate, keep, tell."""
@@ -91,7 +94,7 @@ def run(
     address = broker_address(broker, broker_password_file)
     changes = {**history_bounds(history_keep_days, history_max_gb), **_who(desk, no_accounts, access)}
     taking = _taking(settings, address, foreign_sites, canary_url).model_copy(update=changes)
-    _run(run_gateway, taking, plant)
+    _run(run_gateway, taking, Files(plant, duty), read_on_duty(duty, base_url))
 
 
 @app.command()
@@ -112,6 +115,8 @@ def worker(
     canary_url: CanaryUrl = "",
     foreign_sites: ForeignSites = None,
     no_accounts: NoAccounts = False,
+    duty: DutyFile = None,
+    base_url: BaseUrl = "",
 ) -> None:
     """接收、判警、留存，供独立接口进程使用。 The pipeline, for APIs of their own; its HTTP is for its own health."""
     if not records or not history:
@@ -119,7 +124,7 @@ def worker(
     settings = _settings(data, http, (tls_cert, tls_key), records, records_password_file, history, history_token_file)
     address = broker_address(broker, broker_password_file)
     taking = _taking(settings, address, foreign_sites, canary_url).model_copy(update=_who(desk, no_accounts))
-    _run(run_gateway, taking, plant)
+    _run(run_gateway, taking, Files(plant, duty), read_on_duty(duty, base_url))
 
 
 @app.command()
@@ -135,13 +140,20 @@ def api(
     history_token_file: HistoryToken = None,
     desk: DeskOption = None,
     no_accounts: NoAccounts = False,
+    duty: DutyFile = None,
+    base_url: BaseUrl = "",
     access: AccessFile = None,
 ) -> None:
     """独立接口与页面进程，仅通过数据库查看。 API and live page alone: they see the worker only through the stores."""
     if not records or not history:
         wrong_use("gateway api needs --records postgresql://... and --history influx://..., as its worker")
     settings = _settings(Path(), http, (tls_cert, tls_key), records, records_password_file, history, history_token_file)
-    _run(run_api, settings.model_copy(update=_who(desk, no_accounts, access)), plant)
+    _run(
+        run_api,
+        settings.model_copy(update=_who(desk, no_accounts, access)),
+        Files(plant, duty),
+        read_on_duty(duty, base_url),
+    )
 
 
 def _who(desk: list[str] | None, no_accounts: bool, access: Path | None = None) -> dict[str, Any]:
@@ -179,14 +191,14 @@ def _taking(
     return settings.model_copy(update=more)
 
 
-def _run(what: _Run, settings: GatewaySettings, plant: str) -> None:
+def _run(what: _Run, settings: GatewaySettings, files: Files, on_duty: OnDuty) -> None:
     """Run until a signal asks for the end; SIGHUP with a plant file that is right begins again with it.
 
     Beginning again is a clean stop and a new process in the place of this one: nothing of the old rules is left, and
     readings wait at their edges for the seconds it takes. A plant file with mistakes changes nothing.
     """
     log_for_operators()
-    described = read_plant(plant)
+    described = read_plant(files.plant)
     for unit in settings.desks.keys() - described.hazard_units.keys():
         wrong_use(f"--desk {unit}: the plant has no such hazard unit; it has {', '.join(described.hazard_units)}")
     again = False
@@ -197,7 +209,7 @@ def _run(what: _Run, settings: GatewaySettings, plant: str) -> None:
 
         def reload() -> None:
             nonlocal again
-            again = may_begin_again(plant, settings)
+            again = may_begin_again(files, settings)
             if again:
                 stop.set()
 
@@ -211,6 +223,7 @@ def _run(what: _Run, settings: GatewaySettings, plant: str) -> None:
             stop,
             lambda address: typer.echo(f"{address}/  (API {address}/api/v1)"),
             tell_password,
+            on_duty,
         )
 
     try:

@@ -12,10 +12,10 @@ import typer
 from config.clock import Clock, SystemClock
 from config.plant.model import EdgeKind, Plant
 from config.settings import GatewaySettings
-from gateway.app import run_gateway
+from gateway.app import OnDuty, run_gateway
 from gateway.broker import EmbeddedBroker
 from gateway.errors import GatewayError
-from hazgate.again import begin_again, may_begin_again
+from hazgate.again import Files, begin_again, may_begin_again
 from hazgate.arguments import (
     AccessFile,
     HistoryOption,
@@ -36,6 +36,7 @@ from hazgate.arguments import (
     records_address,
     tell_password,
 )
+from hazgate.duty import BaseUrl, DutyFile, read_on_duty
 from hazgate.groups import sentences
 from hazgate.guarding import (
     BrokerAnonymous,
@@ -67,6 +68,8 @@ def run(
     history_keep_days: KeepDays = None,
     history_max_gb: MaxGb = None,
     no_accounts: NoAccounts = False,
+    duty: DutyFile = None,
+    base_url: BaseUrl = "",
     access: AccessFile = None,
     mqtt_host: Annotated[str, typer.Option(help="Address of the MQTT listener; 0.0.0.0 lets edges in.")] = "127.0.0.1",
     mqtt_anonymous: BrokerAnonymous = False,
@@ -82,7 +85,7 @@ def run(
     """
     log_for_operators()
     host, http_port = http_address(http)
-    described = read_plant(plant)
+    described, on_duty = read_plant(plant), read_on_duty(duty, base_url)
     clock = SystemClock()
     guard = guard_of(mqtt_host, broker_credentials, broker_certificates, client_certificates, anonymous=mqtt_anonymous)
     broker = EmbeddedBroker(data / "broker", clock=clock, host=mqtt_host, port=port, guard=guard)
@@ -101,7 +104,8 @@ def run(
     )
     again = False
     try:
-        again = asyncio.run(_serve(broker, settings, described, clock, plant))
+        files = Files(plant, duty)
+        again = asyncio.run(_serve(broker, settings, described, clock, files, on_duty))
     except* GatewayError as errors:
         typer.echo(f"hazgate up: {sentences(errors)}", err=True)
         raise typer.Exit(1) from None
@@ -110,7 +114,7 @@ def run(
 
 
 async def _serve(
-    broker: EmbeddedBroker, settings: GatewaySettings, plant: Plant, clock: Clock, plant_name: str
+    broker: EmbeddedBroker, settings: GatewaySettings, plant: Plant, clock: Clock, files: Files, on_duty: OnDuty
 ) -> bool:
     """Run both until a signal asks for the end; says whether to begin again.
 
@@ -124,14 +128,18 @@ async def _serve(
 
     def reload() -> None:
         nonlocal again
-        again = may_begin_again(plant_name, settings)
+        again = may_begin_again(files, settings)
         if again:
             stop.set()
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
     async with broker, asyncio.TaskGroup() as tasks:
         watching = tasks.create_task(broker.supervise())
-        await run_gateway(settings, plant, clock, stop, lambda address: _welcome(address, broker, plant), tell_password)
+
+        def welcome(address: str) -> None:
+            _welcome(address, broker, plant)
+
+        await run_gateway(settings, plant, clock, stop, welcome, tell_password, on_duty)
         watching.cancel()
     return again
 

@@ -106,6 +106,7 @@ PARTS = {
     "{tag}": "T-1.LEVEL",
     "{edge}": "edge-a",
     "{inhibition_id}": "i",
+    "{swap_id}": "i",
     "{name}": "n",
     "{what}": "disable",
 }

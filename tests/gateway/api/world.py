@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from numpy.typing import NDArray
 from sqlalchemy import Engine, create_engine, insert, update
 
+from config.duty.model import DEFAULT_DUTY, Duty
 from config.plant.model import Plant
 from gateway.api.app import create_api
 from gateway.api.context import Desk
@@ -29,6 +30,7 @@ from gateway.history.port import HistoryRows, MinMaxRows, Stretch
 from gateway.kpi.compute import Kpis
 from gateway.kpi.desks import Desks
 from gateway.live import AlarmNotice, Board, Health, Hub, Values
+from gateway.notify.desk import DutyDesk
 from gateway.records import schema
 from gateway.records.database import open_desk, open_reader
 from gateway.records.queries import Queries
@@ -116,6 +118,8 @@ class World:
     queries: Queries
     desk: Engine
     """For short writing transactions."""
+    reader: Engine
+    duty: Duty = DEFAULT_DUTY
     board: Board = field(default_factory=Board)
     hub: Hub = field(default_factory=Hub)
     clock: SetClock = field(default_factory=SetClock)
@@ -133,6 +137,7 @@ class World:
             Handovers(self.desk, self.queries, self.clock),
             Links(self.desk, self.engine, self.clock),
             Attachments(self.desk, self.engine, self.clock),
+            DutyDesk(self.duty, self.desk, self.reader, self.clock),
         )
         kpis = self.kpis or Kpis(self.queries.engine, self.plant, Desks())
         app = create_api(source, self.history, self.inbox, self.gate, handed, kpis)
@@ -240,7 +245,7 @@ def make_world(folder: Path, plant: Plant | None = None) -> Iterator[World]:
     schema.metadata.create_all(engine)
     reader = open_reader(folder)
     desk = open_desk(folder)
-    yield World(plant or mini_plant(), engine, Queries(reader), desk)
+    yield World(plant or mini_plant(), engine, Queries(reader), desk, reader)
     desk.dispose()
     reader.dispose()
     engine.dispose()
