@@ -137,7 +137,8 @@ def origin_of(request: Request) -> str:
 
 def secret_of(request: Request) -> str | None:
     """Return the session a browser shows, or None."""
-    return request.cookies.get(SECURE_COOKIE) or request.cookies.get(COOKIE)
+    # Over TLS the plain one may have been planted by anybody who got at an unencrypted page of this host.
+    return request.cookies.get(SECURE_COOKIE if request.url.scheme == "https" else COOKIE)
 
 
 def check_origin(request: Request) -> None:

@@ -23,6 +23,8 @@ function show() {
   byId("who").textContent = me.name;
   byId("role").textContent = me.role ?? "";
   byId("must").hidden = !me.must_change_password;
+  byId("factor").hidden = me.must_change_password;
+  byId("needs-factor").hidden = me.must_change_password || me.permissions.length > 0;
   byId("change").elements.name.value = me.account;
 }
 
@@ -40,7 +42,7 @@ function when(form, work) {
 
 when(byId("sign-in"), async ({ name, password, code }) => {
   me = await ask("POST", "", code ? { name, password, code } : { name, password });
-  if (me.must_change_password) show();
+  if (me.must_change_password || me.permissions.length === 0) show();
   else location.assign("/");
 });
 
@@ -49,6 +51,19 @@ when(byId("change"), async ({ password, new: fresh }) => {
   me = null; // all sessions of the account have ended
   show();
   byId("said").textContent = words.changed;
+});
+
+when(byId("factor"), async ({ password }) => {
+  const { uri } = await ask("POST", "/totp", { password });
+  byId("factor-link").href = uri;
+  byId("factor-secret").textContent = new URL(uri).searchParams.get("secret");
+  byId("confirm").hidden = false;
+  byId("confirm").elements.code.focus();
+});
+
+when(byId("confirm"), async ({ code }) => {
+  await ask("POST", "/totp/confirm", { code });
+  location.assign("/");
 });
 
 byId("sign-out").addEventListener("click", async () => {
