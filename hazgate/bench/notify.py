@@ -6,12 +6,12 @@ import contextlib
 import json
 import subprocess
 import tempfile
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from config.clock import Clock
+from hazgate.bench.asking import text_of
 from hazgate.bench.load import ALARM_EVERY_S, Case, Load
 from hazgate.bench.pipeline import BenchError, Stores, quantiles, run_broker, run_gateway_process, wait_for
 from hazgate.leash import leashed
@@ -47,7 +47,7 @@ def measure_notify(
             run_broker(broker, work) as (port, _),
             run_gateway_process(case, port, work, stores, {"notify_port": receiver}) as (address, _),
         ):
-            wait_for(lambda: _text(address, "/readyz") is not None, "the gateway to be ready", clock)
+            wait_for(lambda: text_of(address, "/readyz") is not None, "the gateway to be ready", clock)
             say("warming up")
             Load(case, "127.0.0.1", port, clock).run(_WARM_UP_S)
             began_ms = clock.wall_ms()
@@ -93,17 +93,8 @@ def _receiver(file: Path) -> Iterator[int]:
         process.wait()
 
 
-def _text(address: str, path: str) -> str | None:
-    try:
-        with urllib.request.urlopen(f"{address}{path}", timeout=5) as answer:  # noqa: S310 - our own gateway
-            text: str = answer.read().decode()
-            return text
-    except OSError:
-        return None
-
-
 def _queued(address: str) -> int:
-    lines = (_text(address, "/metrics") or "").splitlines()
+    lines = (text_of(address, "/metrics") or "").splitlines()
     found = [line for line in lines if line.startswith("hazgate_notifications_queued ")]
     return int(float(found[0].split()[1])) if found else -1
 
@@ -112,7 +103,7 @@ def _alarms(address: str) -> set[str]:
     found: set[str] = set()
     cursor = ""
     while True:
-        page = json.loads(_text(address, f"/api/v1/alarms?sort=time&limit=1000{cursor}") or "{}")
+        page = json.loads(text_of(address, f"/api/v1/alarms?sort=time&limit=1000{cursor}") or "{}")
         found |= {one["alarm_id"] for one in page.get("items", ())}
         if not page.get("next_cursor"):
             return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +20,7 @@ from hazgate.arguments import wrong_use
 from hazgate.bench.backtest import measure_backtest
 from hazgate.bench.core import Effort, checks, numba_version, run_core
 from hazgate.bench.detection import detect
+from hazgate.bench.handling import measure_handling
 from hazgate.bench.kpi import measure_kpi
 from hazgate.bench.notify import measure_notify
 from hazgate.bench.pipeline import CASES, BenchError, Stores, machine, run_case
@@ -108,6 +110,22 @@ def core(
 
 
 @app.command()
+def handling(
+    alarms: Annotated[int, typer.Option(min=1, max=1000, help="In one call.")] = 1_000,
+    rounds: Annotated[int, typer.Option(min=1, help="How often.")] = 5,
+    broker: Annotated[_Broker, typer.Option(help="Which broker is between.")] = _Broker.MOSQUITTO,
+    records: Annotated[str, typer.Option(help="postgresql://...: an empty database; default SQLite.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """一次确认多条报警的用时。 Many alarms acknowledged in one call."""
+
+    def measure(say: Callable[[str], None]) -> dict[str, Any]:
+        return measure_handling(alarms, rounds, broker.value, Stores(records), SystemClock(), say)
+
+    _show_one("handling", measure, as_json=as_json)
+
+
+@app.command()
 def notify(
     per_minute: Annotated[int, typer.Option(min=15, help="Alarms a minute.")] = 1_000,
     seconds: Annotated[float, typer.Option(min=1.0, help="For how long.")] = 60.0,
@@ -116,17 +134,25 @@ def notify(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """报警发生到首个渠道收到的时间。 From an alarm being raised to the first channel receiving it."""
-    console = Console(stderr=True)
+
+    def measure(say: Callable[[str], None]) -> dict[str, Any]:
+        return measure_notify(per_minute, seconds, broker.value, Stores(records), SystemClock(), say)
+
+    _show_one("notify", measure, as_json=as_json)
+
+
+def _show_one(name: str, measure: Callable[[Callable[[str], None]], dict[str, Any]], *, as_json: bool) -> None:
+    """Measure one thing and print it."""
     try:
-        with console.status("") as status:
-            row = measure_notify(per_minute, seconds, broker.value, Stores(records), SystemClock(), status.update)
+        with Console(stderr=True).status("") as status:
+            row = measure(status.update)
     except BenchError as error:
         typer.echo(f"hazgate bench: {error}", err=True)
         raise typer.Exit(1) from error
     if as_json:
-        typer.echo(json.dumps({"machine": machine(), "notify": row}, indent=2))
+        typer.echo(json.dumps({"machine": machine(), name: row}, indent=2))
     else:
-        Console().print(_across("notify", [row]))
+        Console().print(_across(name, [row]))
 
 
 @app.command()
