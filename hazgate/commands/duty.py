@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from config.clock import SystemClock
+from config.duty.channels import read_channels
 from config.duty.load import load_duty
 from config.duty.model import DEFAULT_DUTY, Duty
 from config.errors import PlantError
@@ -27,6 +28,11 @@ File = Annotated[Path, typer.Argument(help="Duty file (YAML).")]
 def check(file: File) -> None:
     """检查值班文件。 Check a duty file and name every problem: file, line, key, what was found, what is allowed."""
     duty = _loaded(file)
+    try:
+        read_channels(duty.channels)
+    except ValueError as error:
+        typer.echo(f"{file}: channels: {error}", err=True)
+        raise typer.Exit(1) from error
     counts = f"{len(duty.people)} people, {len(duty.rosters)} rosters, {len(duty.ladders)} ladders"
     typer.echo(f"{file}: 正确 · good: {counts}, {len(duty.channels)} channels")
 

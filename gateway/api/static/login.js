@@ -20,6 +20,7 @@ function show() {
     byId("sign-in").elements.name.focus();
     return;
   }
+  for (const part of byId("signed-in").querySelectorAll("form, button")) part.hidden = me.role === null; // no accounts
   byId("who").textContent = me.name;
   byId("role").textContent = me.role ?? "";
   byId("must").hidden = !me.must_change_password;
