@@ -77,7 +77,7 @@ def test_one_password_is_told_once_and_kept_nowhere(tmp_path: Path) -> None:
             assert not [one for one in secrets if one.encode() in content], path
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1"])  # noqa: S104 - refused
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1"])
 def test_without_accounts_nobody_listens_where_others_are(tmp_path: Path, host: str) -> None:
     words = [sys.executable, "-m", "hazgate", "up", "--plant", "demo", "--data", str(tmp_path), "--port", "0"]
     done = subprocess.run(
