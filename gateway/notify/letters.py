@@ -23,7 +23,7 @@ _NAMED = 20
 
 _KINDS: Mapping[Kind, Text] = {
     Kind.ALARM: Text("报警", "ALARM"),
-    Kind.OVERDUE: Text("超时未确认", "NOT ACKNOWLEDGED"),
+    Kind.OVERDUE: Text("超时未处理", "OVERDUE"),
     Kind.STORM: Text("报警风暴", "ALARM STORM"),
     Kind.OVER: Text("报警恢复", "OVER"),
     Kind.SELF_TEST: Text("通知自检", "SELF TEST"),

@@ -121,6 +121,7 @@ class Notifier:
         raised = {told.event["alarm_id"] for told in events if told.event["kind"] == "raised"}
         for alarm_id, row in {told.event["alarm_id"]: told.alarm for told in events}.items():
             telling.note(row, now_ms, raised=alarm_id in raised)
+        telling.miss([told.alarm for told in events if told.event["kind"] == "overdue"], now_ms)
         results = list(self._results)
         for result in results:
             telling.settle(result.letter, result.state, now_ms)
@@ -151,7 +152,8 @@ class Notifier:
 
     def figures(self) -> Mapping[str, Any]:
         """Return what only this process knows; the rest is in the records (`gateway.notify.register`)."""
-        return {"over_untold": 0 if self._telling is None else self._telling.over_untold}
+        untold = (0, 0) if self._telling is None else (self._telling.over_untold, self._telling.overdue_untold)
+        return dict(zip(("over_untold", "overdue_untold"), untold, strict=True))
 
     def _begin(self, now_ms: int) -> Telling:
         kept = self._outbox.load()

@@ -9,7 +9,7 @@ from typing import Any
 
 from config.duty.model import Duty, Ladder, Step
 from config.plant.model import Plant
-from gateway.notify.ladder import GOES_ON, Take, begin, hasten, take
+from gateway.notify.ladder import GOES_ON, RED, Take, begin, hasten, quiet_until_ms, take
 from gateway.notify.letters import Letter, key_of, payload_of
 from gateway.notify.outbox import Kept, Standing
 from gateway.notify.port import Delivery, Kind
@@ -19,6 +19,8 @@ from gateway.notify.storm import Throttle
 __all__ = ["Telling"]
 
 Row = Mapping[str, Any]
+_OVERDUE_TURN = -1
+"""Of messages that are no step of a ladder."""
 
 
 class Telling:
@@ -46,6 +48,8 @@ class Telling:
         self.letters: list[Letter] = []
         self.over_untold = 0
         """Times that nobody was told that an alarm is over, for there was a storm."""
+        self.overdue_untold = 0
+        """Alarms of which nobody was told in quiet hours that they are overdue."""
         for key in kept.standings:
             if key[0] not in duty.ladders or key[1] not in self._rows:
                 self._forget(key)
@@ -78,6 +82,26 @@ class Telling:
             if row["tier"] in ladder.tiers or (ladder.id, alarm_id) in self._standings:
                 self._look(ladder, row, now_ms)
         self._let_go(row)
+
+    def miss(self, rows: Sequence[Row], now_ms: int) -> None:
+        """Tell one level up of alarms whose clocks of handling have run out, where their ladder is at rest.
+
+        That is when somebody acknowledged and nothing was done, or when an alarm came and went unseen; a ladder on
+        which nobody has acknowledged climbs by itself. All of one moment are one message.
+
+        Args:
+            rows: Of the table `alarm`.
+            now_ms: Gateway clock.
+        """
+        waiting = {row["alarm_id"]: row for row in rows if row["inhibited"] is None}
+        late = [row for row in waiting.values() if row["acknowledged_ms"] is not None or row["state"] not in GOES_ON]
+        for ladder in self._duty.ladders.values():
+            mine = [row for row in late if row["tier"] in ladder.tiers]
+            loud = [row for row in mine if row["tier"] == RED or quiet_until_ms(ladder.quiet, now_ms) is None]
+            self.overdue_untold += len(mine) - len(loud)
+            if loud and ladder.steps:
+                up = min(1, len(ladder.steps) - 1)
+                self._tell(ladder, up, _OVERDUE_TURN, loud, Kind.OVERDUE, now_ms)
 
     def tick(self, now_ms: int) -> None:
         """Take the steps that are due."""
@@ -132,7 +156,7 @@ class Telling:
         else:
             kind = Kind.OVERDUE if step.turn else Kind.ALARM
             self._put(key, Standing(step.progress, told))
-            self._tell(ladder, step, [row], kind, now_ms)
+            self._tell(ladder, step.step, step.turn, [row], kind, now_ms)
 
     def _tell_together(self, ladder: Ladder, rows: Sequence[Row], now_ms: int) -> None:
         """Tell of all that waited: one message for all that are at the same step."""
@@ -146,25 +170,26 @@ class Telling:
                 groups.setdefault(step.turn, []).append((step, row))
         for group in groups.values():
             kind = Kind.STORM if len(group) > 1 else Kind.OVERDUE if group[0][0].turn else Kind.ALARM
-            self._tell(ladder, group[0][0], [row for _, row in group], kind, now_ms)
+            first = group[0][0]
+            self._tell(ladder, first.step, first.turn or 0, [row for _, row in group], kind, now_ms)
         for row in rows:
             self._let_go(row)
 
-    def _tell(self, ladder: Ladder, step: Take, rows: Sequence[Row], kind: Kind, now_ms: int) -> None:
-        where: Step = ladder.steps[step.step]
+    def _tell(self, ladder: Ladder, step: int, turn: int, rows: Sequence[Row], kind: Kind, now_ms: int) -> None:
+        where: Step = ladder.steps[step]
         people = on_duty(self._duty, where.role, self.swaps, now_ms)
-        about = sorted((row["alarm_id"], row["alarmed_ms"], row["tier"]) for row in rows)
+        about = sorted((row["alarm_id"], row["alarmed_ms"], row["tier"], *_late(row, turn)) for row in rows)
         payload = payload_of(kind, rows, self._plant, self._duty.zone, self._base_url)
         for channel in where.channels:
             self._post(
                 Letter(
-                    key=key_of(kind.value, ladder.id, about, step.turn, channel, people),
+                    key=key_of(kind.value, ladder.id, about, turn, channel, people),
                     kind=kind,
                     ladder=ladder.id,
                     tier=min(row["tier"] for row in rows),
                     alarm_ids=tuple(row["alarm_id"] for row in rows),
                     alarmed_ms=rows[0]["alarmed_ms"] if len(rows) == 1 else None,
-                    turn=step.turn or 0,
+                    turn=turn,
                     role=where.role,
                     people=people,
                     channel=channel,
@@ -174,7 +199,7 @@ class Telling:
                     next_try_ms=now_ms,
                 )
             )
-        if len(rows) == 1 and ladder.tell_over and rows[0]["state"] in GOES_ON:
+        if len(rows) == 1 and ladder.tell_over and rows[0]["state"] in GOES_ON and turn != _OVERDUE_TURN:
             key = ladder.id, rows[0]["alarm_id"]
             standing = self._standings[key]
             told = dict.fromkeys((*standing.told, *((channel, where.role, people) for channel in where.channels)))
@@ -214,7 +239,7 @@ class Telling:
         self._count(letter)
 
     def _count(self, letter: Letter) -> None:
-        if letter.kind in (Kind.OVER, Kind.SELF_TEST):
+        if letter.kind in (Kind.OVER, Kind.SELF_TEST) or letter.turn == _OVERDUE_TURN:
             return
         for alarm_id in letter.alarm_ids:
             self._turns.setdefault((letter.ladder, alarm_id, letter.turn), [0, 0])[0] += 1
@@ -241,3 +266,8 @@ class Telling:
     def _forget(self, key: tuple[str, str]) -> None:
         del self._standings[key]
         self.changed[key] = None
+
+
+def _late(row: Row, turn: int) -> tuple[str, ...]:
+    """Return what is late, where a message is about that: the same alarm may be late twice."""
+    return (row["overdue"],) if turn == _OVERDUE_TURN else ()

@@ -339,3 +339,43 @@ def test_old_notifications_go_and_those_still_to_be_sent_stay(world: World) -> N
     world.turn()
     assert world.outbox.trim(world.clock.wall_ms() + 1) == 1
     assert [row["state"] for row in world.rows()] == ["queued"]
+
+
+def test_what_somebody_acknowledged_and_nobody_handled_is_told_one_level_up(world: World) -> None:
+    world.put(tier=1)
+    world.turn()
+    world.put(kind="acknowledged", acknowledged_ms=world.clock.wall_ms())
+    world.turn()
+    world.clock.advance_s(15 * 60)
+    world.put(kind="overdue", overdue="measure")
+    world.restart()
+    world.turn()
+    assert (world.a.kinds, world.b.kinds) == (["alarm", "overdue"], ["overdue"])
+    assert world.b.sent[0][1] == ("li",)
+    assert "超时未处理" in world.b.sent[0][0].title.zh
+    world.clock.advance_s(3_600)
+    world.turn()
+    assert world.b.kinds == ["overdue"], "once"
+
+
+def test_many_that_came_and_went_unseen_are_one_message(world: World) -> None:
+    for name in ("a1", "a2", "a3"):
+        world.put(name, tier=1)
+    world.turn()
+    for name in ("a1", "a2", "a3"):
+        world.put(name, kind="returned", state="returned", cleared_ms=world.clock.wall_ms())
+    world.turn()
+    told = len(world.b.sent)
+    for name in ("a1", "a2", "a3"):
+        world.put(name, kind="overdue", overdue="acknowledge")
+    world.turn()
+    (message, _) = world.b.sent[-1]
+    assert (len(world.b.sent) - told, message.kind, message.count) == (1, Kind.OVERDUE, 3)
+
+
+def test_a_ladder_that_climbs_by_itself_is_not_told_twice(world: World) -> None:
+    world.put(tier=1)
+    world.turn()
+    world.put(kind="overdue", overdue="acknowledge")
+    world.turn()
+    assert (world.a.kinds, world.b.kinds) == (["alarm"], [])
