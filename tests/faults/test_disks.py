@@ -99,6 +99,7 @@ def test_a_failing_write_or_sync_loses_nothing(tmp_path: Path, whose: str, part:
     assert sorted(kept.elements()) == sorted(sent)
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(180)
 def test_a_slow_disk_makes_things_slow_and_nothing_else(tmp_path: Path) -> None:
     disk = FaultyDisk(tmp_path)

@@ -57,8 +57,15 @@ def check(world: Simulation) -> None:
     assert [one for one, times in stored.items() if times > 1] == [], "I1: stored twice"
     assert set(stored) == set(made), "I1: lost, or made up"
     assert all(upto <= durable for _, upto, durable in world.claimed), "I2: a receipt for what was not durable"
-    assert world.gateway.durable.events == naive_events(world), "I3: alarms are not what the log says"
+    assert told_of(world) == naive_events(world), "I3: alarms are not what the log says"
     assert world.gateway.replays > 1, "the gateway never crashed: this seed shows little"
+
+
+def told_of(world: Simulation) -> list[tuple[str, str, int]]:
+    """Return what happened to alarms, as far as the log decides it: whoever has to see them is no matter of the log."""
+    over = {"returned", "latched", "cleared"}
+    events = [event for event in world.gateway.durable.events if event[1] != "superseded"]
+    return [(name, "cleared" if kind in over else kind, at_ms) for name, kind, at_ms in events]
 
 
 def naive_events(world: Simulation) -> list[tuple[str, str, int]]:

@@ -285,7 +285,7 @@ class LifeMachine(RuleBasedStateMachine):
 
 
 LifeMachine.TestCase.settings = settings(
-    max_examples=40,
+    max_examples=20,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),

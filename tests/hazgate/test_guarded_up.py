@@ -27,6 +27,8 @@ from tests.support.plants import MINI_PLANT
 from tests.support.servers import Mosquitto
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.soak  # processes that take their time: `make soak`
+
 
 class Operator:
     """Types commands in a folder with a plant file."""
@@ -61,7 +63,7 @@ def up(operator: Operator, *words: str) -> Iterator[tuple[str, str]]:
     """Run `hazgate up`; yields the addresses it prints, HTTP and MQTT."""
     said_file = operator.folder / "said"
     fixed = ["--plant", str(operator.plant), "--data", str(operator.folder / "data"), "--http", "127.0.0.1:0"]
-    command = [sys.executable, "-m", "hazgate", "up", *fixed, "--port", "0", *words]
+    command = [sys.executable, "-m", "hazgate", "up", "--no-accounts", *fixed, "--port", "0", *words]
     with said_file.open("w", encoding="utf-8") as said:
         process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
     try:

@@ -95,6 +95,7 @@ def test_the_whole_scenario_passes(tmp_path: Path) -> None:
     assert (report["alarms_expected"], report["missed"], report["false"], report["lost"]) == (11, 0, 0, 0)
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(300)
 def test_ctrl_c_at_any_moment_ends_everything_and_the_data_opens_again(nursery: Nursery, tmp_path: Path) -> None:
     chance = random.SystemRandom()

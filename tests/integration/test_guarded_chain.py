@@ -49,7 +49,7 @@ def test_a_reading_is_kept_and_a_forged_frame_never_seen(kind: str, tmp_path: Pa
         address, password = way_in(door, tmp_path, "gateway")
         words = ("--plant", str(plant), "--broker", address, "--broker-password-file", password)
         data = str(tmp_path / "gateway")
-        running.enter_context(process(log, "gateway", "--data", data, "--http", "127.0.0.1:0", *words))
+        running.enter_context(process(log, "gateway", "--no-accounts", "--data", data, "--http", "127.0.0.1:0", *words))
         address, password = way_in(door, tmp_path, "edge-a")
         words = ("--plant", str(plant), "--broker", address, "--broker-password-file", password)
         beside = ("--plant-broker", address, "--plant-broker-password-file", password)

@@ -53,6 +53,7 @@ def plant_at_work(nursery: Nursery, folder: Path, plant_file: Path) -> Iterator[
         yield chain, Readings(chain, sensors)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("records_only", [True, False], ids=["online, records only", "stopped, whole"])
 def test_an_edge_goes_on_behind_a_gateway_that_was_restored(
     nursery: Nursery, tmp_path: Path, plant_file: Path, *, records_only: bool

@@ -122,7 +122,11 @@ def running_chain(
     )
     http = ("--http", f"127.0.0.1:{port}", "--broker", uplink_broker.address)
     with (
-        Program(nursery, folder / "gateway.log", ("gateway", "--data", str(folder / "gateway"), *plant, *http)) as gw,
+        Program(
+            nursery,
+            folder / "gateway.log",
+            ("gateway", "--no-accounts", "--data", str(folder / "gateway"), *plant, *http),
+        ) as gw,
         Program(nursery, folder / "edge.log", agent) as running,
     ):
         yield Chain(load_plant(plant_file), folder, running, gw, f"http://127.0.0.1:{port}")
