@@ -20,7 +20,9 @@ function show() {
     byId("sign-in").elements.name.focus();
     return;
   }
-  for (const part of byId("signed-in").querySelectorAll("form, button")) part.hidden = me.role === null; // no accounts
+  if (me.role === null) {
+    for (const part of byId("signed-in").querySelectorAll("form, button")) part.hidden = true; // no accounts
+  }
   byId("who").textContent = me.name;
   byId("role").textContent = me.role ?? "";
   byId("must").hidden = !me.must_change_password;
