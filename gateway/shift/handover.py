@@ -210,10 +210,10 @@ class Handovers:
         read = self._queries.alarms
         open_ = read(AlarmFilter(states=OPEN_STATES, inhibited=(None,)), AlarmSort.TIER, None, _AT_MOST)
         stages = ("raised", "acknowledged", "assigned", "on_site", "verified", "measures", "recovered")
-        todo = read(AlarmFilter(states=("cleared",), stages=stages), AlarmSort.TIER, None, _AT_MOST)
+        unhandled = read(AlarmFilter(states=("cleared",), stages=stages), AlarmSort.TIER, None, _AT_MOST)
         put = self._queries.inhibitions(in_force=True, kind=None, tags=None, before=None, limit=_AT_MOST)
         found = [_of_alarm("open", row, texts(row)) for row in open_]
-        found += [_of_alarm("unhandled", row, texts(row)) for row in todo]
+        found += [_of_alarm("unhandled", row, texts(row)) for row in unhandled]
         found += [_of_inhibition(row) for row in put]
         found += [Item(f"stale {tag}", "stale", tag, f"{tag} 数据中断", f"{tag} has no fresh values") for tag in stale]
         return found
