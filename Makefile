@@ -17,7 +17,7 @@ check: setup  ## format, lint, types, import contracts, house rules
 
 test: check  ## all of `check`, then the quick suite: make test ARGS="-k edge"
 	@scripts/setup $(PYTHON) test
-	@$(BIN)/python -m pytest -m "not soak" $(ARGS)
+	@$(BIN)/python -m pytest -m "not soak" -n 2 --dist worksteal $(ARGS)
 
 test-faults: setup  ## the whole fault matrix (docs/reliability.md), with what takes minutes
 	@scripts/setup $(PYTHON) test

@@ -56,6 +56,7 @@ from gateway.notify.notifier import Notifier
 from gateway.notify.outbox import Outbox
 from gateway.notify.port import Channel
 from gateway.pipeline import Pipeline
+from gateway.place.app import Ground, Place, make_place
 from gateway.records.database import open_desk, open_reader, open_writer
 from gateway.records.desk import Desk
 from gateway.records.following import LogFollowing
@@ -156,7 +157,8 @@ async def run_gateway(
         )
         writing = open_desk(settings.data_dir, settings.records)
         source = Source(plant, board, hub, queries, clock, version("hazgate"))
-        api, kpis = _create(source, history.reader, inbox, _Parts(settings, writing, reader, on_password, on_duty.duty))
+        parts = _Parts(settings, writing, reader, on_password, on_duty.duty)
+        api, kpis, place = _create(source, history.reader, inbox, parts)
         telling = open_desk(settings.data_dir, settings.records)  # of its own: nobody else's transaction delays it
         notifier = _notifier(on_duty, source, telling, reader)
         loop = asyncio.get_running_loop()
@@ -172,6 +174,7 @@ async def run_gateway(
                 "late-lane": lane.run,
                 "months": Freezer(Months(kpis), reader, writing, clock).run,
                 "audit": lambda ended: keep_audit(writing, clock, on_duty.duty.handling.audit_keep_days, ended),
+                **place.threads(),
             }.items():
                 crew.start(name, work, niceness=_LAST)
             crew.start("keeper", guard.run if guard else lambda ended: keep_short(reader, ended))
@@ -236,7 +239,7 @@ async def run_api(
         desk = Desk(writing, clock)
         history = InfluxReader(reading, queries.tag_name)
         source = Source(plant, board, hub, queries, clock, version("hazgate"))
-        api, _ = _create(source, history, desk, _Parts(settings, writing, reader, on_password, on_duty.duty))
+        api, *_ = _create(source, history, desk, _Parts(settings, writing, reader, on_password, on_duty.duty))
         loop = asyncio.get_running_loop()
 
         def give_up() -> None:
@@ -270,11 +273,13 @@ class _Parts:
     duty: Duty
 
 
-def _create(source: Source, history: HistoryReader, inbox: Asking, parts: _Parts) -> tuple[FastAPI, Kpis]:
+def _create(source: Source, history: HistoryReader, inbox: Asking, parts: _Parts) -> tuple[FastAPI, Kpis, Place]:
     kpis = Kpis(parts.reader, source.plant, Desks(parts.settings.desks))
     gate = _gate(parts.settings, parts.writing, parts.reader, source.clock, parts.on_password)
     desk = _desk(parts.writing, parts.reader, source.queries, source.clock, parts.duty)
-    return create_api(source, history, inbox, gate, desk, kpis), kpis
+    ground = Ground(parts.writing, parts.reader, source.queries, history, source.plant, source.board, source.clock)
+    place = make_place(ground)
+    return create_api(source, history, inbox, gate, desk, kpis, place), kpis, place
 
 
 def _gate(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Engine, insert, select, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 
 from config.clock import Clock
 from gateway.access import passwords
@@ -20,9 +19,9 @@ from gateway.errors import BadRequestError, ConflictError, NotFoundError
 from gateway.records import audit
 from gateway.records.access_tables import account, session
 from gateway.records.audit import Entry
-from gateway.records.dialects import meaning_of
+from gateway.records.transaction import using
 
-__all__ = ["Account", "Accounts", "NewAccount", "scope_of", "using"]
+__all__ = ["Account", "Accounts", "NewAccount", "scope_of"]
 
 _FIRST = "admin"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
@@ -58,22 +57,6 @@ class NewAccount:
 def scope_of(row: Mapping[str, Any]) -> Scope:
     """Return the scope kept in a row of an account or a token."""
     return Scope(frozenset(row["enterprises"]), frozenset(row["districts"]))
-
-
-@contextmanager
-def using(engine: Engine, doing: str) -> Iterator[Connection]:
-    """Open a transaction.
-
-    Raises:
-        RecordsError: The database cannot be used.
-    """
-    try:
-        with engine.begin() as connection:
-            yield connection
-    except IntegrityError:
-        raise
-    except DBAPIError as error:
-        raise meaning_of(error)(f"{doing}: {error.orig}") from error
 
 
 class Accounts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -64,6 +64,32 @@ class Permission(StrEnum):
     ACCOUNTS_EDIT = "accounts.edit"
     AUDIT_READ = "audit.read"
     KPI_READ = "kpi.read"
+    REGISTRY_EDIT = "registry.edit"
+    """Write and import records: enterprises, units, vessels, people, papers, resources."""
+    GRADE_FILE = "grade.file"
+    """File the legal grade of a hazard unit."""
+    DANGER_REPORT = "danger.report"
+    """Report a hidden danger."""
+    DANGER_RECTIFY = "danger.rectify"
+    """Plan the five fixes, ask for more time, say that it is done."""
+    DANGER_VERIFY = "danger.verify"
+    """Grade, verify, close, return, cancel."""
+    DANGER_SUPERVISE = "danger.supervise"
+    """List for supervision (挂牌督办), publish."""
+    RISK_EDIT = "risk.edit"
+    """Write risks, measures, check tasks."""
+    CHECK_DO = "check.do"
+    """Report checks, patrols and inspections."""
+    PERMIT_EDIT = "permit.edit"
+    """Permits of special work."""
+    COMMITMENT_SIGN = "commitment.sign"
+    """The daily commitment (安全承诺)."""
+    CATALOGUE_EDIT = "catalogue.edit"
+    """Restricted substances, credit and blacklists."""
+    INCIDENT_REPORT = "incident.report"
+    """Report an accident upward (事故直报)."""
+    PREVENTION_ACT = "prevention.act"
+    """Warn neighbours and confirm their warnings (联防联控)."""
 
 
 EVERYTHING = frozenset(Permission)
@@ -74,13 +100,23 @@ _WATCH = frozenset({_P.READ, _P.KPI_READ})
 ROLES: Mapping[Role, frozenset[Permission]] = MappingProxyType(
     {
         Role.VIEWER: frozenset({_P.READ}),
-        Role.OPERATOR: _WATCH | {_P.ALARM_ACT, _P.ALARM_CLOSE, _P.ALARM_SHELVE, _P.SHIFT_SIGN, _P.METRICS},
+        Role.OPERATOR: _WATCH
+        | {_P.ALARM_ACT, _P.ALARM_CLOSE, _P.ALARM_SHELVE, _P.SHIFT_SIGN, _P.METRICS}
+        | {_P.DANGER_REPORT, _P.CHECK_DO, _P.PREVENTION_ACT},
         Role.SHIFT_LEAD: _WATCH
         | {_P.ALARM_ACT, _P.ALARM_CLOSE, _P.ALARM_SHELVE, _P.ALARM_INHIBIT}
-        | {_P.SHIFT_SIGN, _P.DUTY_EDIT, _P.INCIDENT_SHARE, _P.METRICS},
-        Role.ENGINEER: _WATCH | {_P.ALARM_INHIBIT, _P.RULES_PROPOSE, _P.METRICS},
-        Role.ENTERPRISE: _WATCH | {_P.ALARM_ACT, _P.ALARM_CLOSE},
-        Role.REGULATOR: _WATCH,
+        | {_P.SHIFT_SIGN, _P.DUTY_EDIT, _P.INCIDENT_SHARE, _P.METRICS}
+        | {_P.DANGER_REPORT, _P.DANGER_RECTIFY, _P.DANGER_VERIFY, _P.CHECK_DO, _P.PERMIT_EDIT}
+        | {_P.COMMITMENT_SIGN, _P.INCIDENT_REPORT, _P.PREVENTION_ACT},
+        Role.ENGINEER: _WATCH
+        | {_P.ALARM_INHIBIT, _P.RULES_PROPOSE, _P.METRICS, _P.REGISTRY_EDIT, _P.GRADE_FILE}
+        | {_P.DANGER_REPORT, _P.DANGER_RECTIFY, _P.DANGER_VERIFY, _P.RISK_EDIT, _P.CHECK_DO, _P.PERMIT_EDIT},
+        Role.ENTERPRISE: _WATCH
+        | {_P.ALARM_ACT, _P.ALARM_CLOSE, _P.REGISTRY_EDIT, _P.GRADE_FILE}
+        | {_P.DANGER_REPORT, _P.DANGER_RECTIFY, _P.DANGER_VERIFY, _P.RISK_EDIT, _P.CHECK_DO, _P.PERMIT_EDIT}
+        | {_P.COMMITMENT_SIGN, _P.INCIDENT_REPORT, _P.PREVENTION_ACT},
+        Role.REGULATOR: _WATCH
+        | {_P.DANGER_REPORT, _P.DANGER_VERIFY, _P.DANGER_SUPERVISE, _P.CHECK_DO, _P.CATALOGUE_EDIT},
         Role.RESCUE: frozenset({_P.READ}),
         # Separation of duties: who makes accounts touches no alarm, and who reads the audit log makes no accounts.
         Role.ADMIN: frozenset({_P.READ, _P.METRICS, _P.ACCOUNTS_EDIT}),
@@ -95,6 +131,8 @@ class Scope:
 
     enterprises: frozenset[str] = frozenset()
     districts: frozenset[str] = frozenset()
+    below: frozenset[str] = field(default=frozenset(), compare=False)
+    """Districts that are part of these; filled in by the registry."""
 
     @property
     def whole(self) -> bool:
@@ -103,7 +141,11 @@ class Scope:
 
     def covers(self, enterprise: str, district: str) -> bool:
         """Say whether something of an enterprise in a district may be seen."""
-        return self.whole or enterprise in self.enterprises or (bool(district) and district in self.districts)
+        return (
+            self.whole
+            or enterprise in self.enterprises
+            or (bool(district) and (district in self.districts or district in self.below))
+        )
 
     def hazard_units(self, plant: Plant) -> frozenset[str] | None:
         """Return the hazard units of a plant that may be seen; None: all. ``""`` stands for what is in none."""

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from config.clock import Clock
 from config.settings import AccessSettings
 from gateway.access import passwords
-from gateway.access.accounts import Accounts, scope_of, using
+from gateway.access.accounts import Accounts, scope_of
 from gateway.access.oidc import Person
 from gateway.access.roles import ROLES, Caller, Role, Scope
 from gateway.access.throttle import Throttle
@@ -24,6 +24,7 @@ from gateway.errors import ConflictError, NotFoundError, UnauthenticatedError
 from gateway.records import audit
 from gateway.records.access_tables import account, api_token, session
 from gateway.records.audit import Entry
+from gateway.records.transaction import using
 
 __all__ = ["Opened", "Sessions", "csrf_of"]
 

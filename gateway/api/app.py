@@ -41,6 +41,7 @@ from gateway.kpi.compute import Kpis
 from gateway.kpi.lately import Lately
 from gateway.kpi.months import Months
 from gateway.kpi.now import Now
+from gateway.place.app import Place
 
 __all__ = ["create_api", "openapi_document"]
 
@@ -51,7 +52,9 @@ _DESCRIPTION = (
 )
 
 
-def create_api(source: Source, history: HistoryReader, inbox: Asking, gate: Gate, desk: Desk, kpis: Kpis) -> FastAPI:
+def create_api(
+    source: Source, history: HistoryReader, inbox: Asking, gate: Gate, desk: Desk, kpis: Kpis, place: Place
+) -> FastAPI:
     """Return the application. It starts and stops nothing but its own stream."""
     feed = Feed(source)
     now = Now(kpis.engine, kpis.desks)
@@ -70,6 +73,7 @@ def create_api(source: Source, history: HistoryReader, inbox: Asking, gate: Gate
         months=Months(kpis),
         now=now,
         lately=Lately(kpis),
+        place=place,
     )
 
     @asynccontextmanager

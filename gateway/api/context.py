@@ -18,6 +18,7 @@ from gateway.kpi.months import Months
 from gateway.kpi.now import Now
 from gateway.live import Board
 from gateway.notify.desk import DutyDesk
+from gateway.place.app import Place
 from gateway.records.queries import Queries
 from gateway.shift.attachments import Attachments
 from gateway.shift.handover import Handovers
@@ -57,6 +58,7 @@ class Context:
     months: Months
     now: Now
     lately: Lately
+    place: Place
     seen: dict[frozenset[str], Plant] = field(default_factory=dict)
     """The plant as those may see it who may see some hazard units only."""
 

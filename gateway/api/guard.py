@@ -183,7 +183,7 @@ class Check:
             UnauthenticatedError: Nobody knows.
             ForbiddenError: Not allowed.
         """
-        caller = context.gate.caller(request)
+        caller = context.place.registry.widened(context.gate.caller(request))
         request.state.caller = caller
         if self.permission is not None and not caller.may(self.permission):
             if caller.role is not None and not caller.permissions:

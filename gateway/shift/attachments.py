@@ -7,12 +7,12 @@ from hashlib import sha256
 from sqlalchemy import Engine, func, insert, select
 
 from config.clock import Clock
-from gateway.access.accounts import using
 from gateway.commands import By
 from gateway.errors import BadRequestError, ConflictError, NotFoundError
 from gateway.records import audit
 from gateway.records.audit import Entry
 from gateway.records.desk_tables import attachment
+from gateway.records.transaction import using
 
 __all__ = ["MOST_BYTES", "Attachments"]
 

@@ -11,7 +11,6 @@ import msgspec
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from config.clock import Clock
-from gateway.access.accounts import using
 from gateway.commands import By
 from gateway.errors import ConflictError, NotFoundError
 from gateway.records import audit
@@ -19,6 +18,7 @@ from gateway.records.audit import Entry
 from gateway.records.desk_tables import handover
 from gateway.records.queries import AlarmFilter, AlarmSort, Queries
 from gateway.records.schema import OPEN_STATES
+from gateway.records.transaction import using
 
 __all__ = ["Handovers", "Item", "Page", "drafted", "seal"]
 

@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import Engine, insert, select, update
 
 from config.clock import Clock
-from gateway.access.accounts import using
 from gateway.commands import By
 from gateway.errors import NotFoundError
 from gateway.records import audit
 from gateway.records.audit import Entry
 from gateway.records.desk_tables import incident_link
+from gateway.records.transaction import using
 
 __all__ = ["Links"]
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from alembic import context
 
-from gateway.records import access_tables, desk_tables, duty_tables  # noqa: F401 - so that every table is known
+from gateway.records import (  # noqa: F401 - so that every table is known
+    access_tables,
+    desk_tables,
+    duty_tables,
+    registry_tables,
+)
 from gateway.records.monthly import kpi_month  # noqa: F401 - a table of the same metadata
 from gateway.records.schema import metadata
 

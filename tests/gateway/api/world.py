@@ -31,6 +31,7 @@ from gateway.kpi.compute import Kpis
 from gateway.kpi.desks import Desks
 from gateway.live import AlarmNotice, Board, Health, Hub, Values
 from gateway.notify.desk import DutyDesk
+from gateway.place.app import Ground, Place, make_place
 from gateway.records import schema
 from gateway.records.database import open_desk, open_reader
 from gateway.records.queries import Queries
@@ -140,11 +141,17 @@ class World:
             DutyDesk(self.duty, self.desk, self.reader, self.clock),
         )
         kpis = self.kpis or Kpis(self.queries.engine, self.plant, Desks())
-        app = create_api(source, self.history, self.inbox, self.gate, handed, kpis)
+        app = create_api(source, self.history, self.inbox, self.gate, handed, kpis, self.place)
         if not DOCUMENT:
             DOCUMENT.update(app.openapi())
         app.openapi_schema = DOCUMENT
         return app
+
+    @property
+    def place(self) -> Place:
+        """What is known of the place."""
+        ground = Ground(self.desk, self.reader, self.queries, self.history, self.plant, self.board, self.clock)
+        return make_place(ground)
 
     def healthy(self, **changes: Any) -> None:  # noqa: ANN401  # fields of Health
         """Put a healthy pipeline on the board."""
