@@ -316,7 +316,7 @@ def _notifier(on_duty: OnDuty, source: Source, telling: Engine, reader: Engine) 
         base_url=on_duty.base_url,
     )
     notifier.follow(source.hub)
-    source.board.findings = notifier.findings
+    source.board.findings, source.board.untold = notifier.findings, notifier.untold
     return notifier
 
 

@@ -7,7 +7,7 @@ alarm events. Neither ever makes the pipeline wait.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -77,6 +77,8 @@ class Health:
     broker_connected: bool = False
     replayed: bool = False
     """The log has been replayed and the state is current."""
+    plant: str = ""
+    """Digest of the plant description by which alarms are raised; empty: not known yet."""
     records_ok: bool = True
     records_error: str = ""
     log_position: int = 0
@@ -99,6 +101,8 @@ class Board:
     health: Health = field(default_factory=Health)
     findings: Callable[[], Sequence[Finding]] = tuple
     """What others find wrong with the system; the pipeline asks, and alarms it."""
+    untold: Callable[[], Mapping[str, int]] = dict
+    """What the notifier told nobody, by what it was; empty where none runs."""
     _reporting: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def report(self, **changes: Any) -> None:  # noqa: ANN401 - fields of several types

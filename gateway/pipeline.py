@@ -360,6 +360,7 @@ class Pipeline:
             beat_monotonic_s=self._clock.monotonic_s(),
             broker_connected=self._transport.connected,
             replayed=True,
+            plant=self._plant.digest,
             records_ok=not self._full,
             records_error=self._full,
             log_position=work.position,

@@ -52,6 +52,7 @@ class _GatewayCollector(Collector):
         yield from self._from_records()
         yield from self._from_now()
         yield from self._from_duty()
+        yield from self._from_notifier()
 
     def _from_board(self) -> Iterator[Metric]:
         health = self._context.feed.health()
@@ -116,6 +117,13 @@ class _GatewayCollector(Collector):
             if value is not None:
                 delay.add_metric([quantile], value / 1000)
         yield delay
+
+    def _from_notifier(self) -> Iterator[Metric]:
+        text = "Words that an alarm is over, or overdue, for which there was nobody to tell"
+        untold = CounterMetricFamily("hazgate_notifications_untold", text, labels=["event"])
+        for event, count in self._context.board.untold().items():
+            untold.add_metric([event], count)
+        yield untold
 
     def _from_records(self) -> Iterator[Metric]:
         try:

@@ -77,6 +77,9 @@ def get_readyz(request: Request, context: InContext) -> Response | Ready:
         reasons.append(Reproach(parameter="records", found=found, allowed="a database that takes writes"))
     if not health.broker_connected:
         reasons.append(Reproach(parameter="broker", found="not connected", allowed="connected"))
+    if health.plant not in ("", context.plant.digest):
+        found = "the worker raises alarms by another plant description than this API shows"
+        reasons.append(Reproach(parameter="plant", found=found, allowed="the same --plant file for both; restart one"))
     if reasons:
         detail = "; ".join(f"{one.parameter}: {one.found}" for one in reasons)
         return problem_response(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, reasons)

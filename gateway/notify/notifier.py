@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import structlog
 
@@ -150,10 +149,11 @@ class Notifier:
             Finding("NOTIFY_STUCK", stuck_s > _STUCK_S, f"{stuck_s:.0f} s" if stuck_s > _STUCK_S else ""),
         ]
 
-    def figures(self) -> Mapping[str, Any]:
-        """Return what only this process knows; the rest is in the records (`gateway.notify.register`)."""
-        untold = (0, 0) if self._telling is None else (self._telling.over_untold, self._telling.overdue_untold)
-        return dict(zip(("over_untold", "overdue_untold"), untold, strict=True))
+    def untold(self) -> Mapping[str, int]:
+        """Return what nobody was told, by what it was; since this process started."""
+        if self._telling is None:
+            return {"over": 0, "overdue": 0}
+        return {"over": self._telling.over_untold, "overdue": self._telling.overdue_untold}
 
     def _begin(self, now_ms: int) -> Telling:
         kept = self._outbox.load()

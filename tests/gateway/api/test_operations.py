@@ -49,6 +49,7 @@ class TestReadyz:
             ({"records_ok": False, "records_error": "disk full"}, "records"),
             ({"broker_connected": False}, "broker"),
             ({"beat_monotonic_s": 1.0}, "pipeline"),
+            ({"plant": "of another file"}, "plant"),
         ],
     )
     async def test_every_reason_not_to_be_ready_is_named(
@@ -65,6 +66,7 @@ class TestMetrics:
         world.healthy(samples=41, delay_p99_ms=31.5, log_position=9, history_position=4)
         world.raise_alarm("a", tier=2)
         world.put("ledger", {"edge": "edge-a", "samples_stored": 7})
+        world.board.untold = lambda: {"over": 3, "overdue": 0}
         text = (await client.get("/metrics")).text
         figures = {
             (sample.name, *sorted(sample.labels.values())): sample.value
@@ -73,6 +75,7 @@ class TestMetrics:
         }
         assert figures["hazgate_build_info", "1.2.3"] == 1
         assert figures["hazgate_samples_total",] == 41
+        assert figures["hazgate_notifications_untold_total", "over"] == 3
         assert figures["hazgate_history_lag_rows",] == 5
         assert figures["hazgate_delay_seconds", "0.99"] == pytest.approx(0.0315)
         assert figures["hazgate_active_alarms", "2"] == 1
