@@ -70,7 +70,8 @@ def main() -> None:
         new = make(NEW, np.random.default_rng(10_000))
         for condition in ("H", "ROC+"):
             for wanted in WANTED:
-                told, real = [], []
+                told: list[Suggestion] = []
+                real: list[float] = []
                 for seed in range(count if condition == "H" else count // 5):
                     value = make(NORMAL, np.random.default_rng(seed))
                     quality = np.zeros(NORMAL, np.uint8)

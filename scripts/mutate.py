@@ -133,15 +133,20 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
                     continue
                 for what, changed in variants(node):
                     _put(parent, field, index, changed)
-                    at = node if hasattr(node, "lineno") else parent
+                    at = _placed(node) or _placed(parent)
                     yield Mutant(
                         path.name,
-                        at.lineno,
-                        f"{at.col_offset + 1}-{at.end_col_offset}",
+                        at.lineno if at else 0,
+                        f"{at.col_offset + 1}-{at.end_col_offset}" if at else "",
                         what,
                         ast.unparse(ast.fix_missing_locations(tree)),
                     )
                     _put(parent, field, index, node)
+
+
+def _placed(node: ast.AST) -> ast.expr | ast.stmt | None:
+    """Return a node if it knows where it stands."""
+    return node if isinstance(node, (ast.expr, ast.stmt)) else None
 
 
 def _not_run(node: ast.AST) -> Iterator[ast.AST]:

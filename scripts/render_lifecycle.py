@@ -55,7 +55,7 @@ def main() -> int:
     for name, table in (("life", life_table()), ("handling", handling_table())):
         begin, end = f"<!-- {name}: made by scripts/render_lifecycle.py -->", f"<!-- /{name} -->"
         pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
-        page = pattern.sub(lambda _, begin=begin, table=table, end=end: f"{begin}\n{table}\n{end}", page)
+        page = pattern.sub(f"{begin}\n{table}\n{end}".replace("\\", r"\\"), page)
     if sys.argv[1:] == ["--write"]:
         PAGE.write_text(page, encoding="utf-8")
     return int(page != written)
