@@ -25,6 +25,7 @@ from gateway.api import (
     login,
     operations,
     page,
+    story,
     stream,
     tags,
 )
@@ -42,6 +43,7 @@ from gateway.kpi.lately import Lately
 from gateway.kpi.months import Months
 from gateway.kpi.now import Now
 from gateway.place.app import Place
+from gateway.story.app import make_teller
 
 __all__ = ["create_api", "openapi_document"]
 
@@ -57,6 +59,7 @@ def create_api(
 ) -> FastAPI:
     """Return the application. It starts and stops nothing but its own stream."""
     feed = Feed(source)
+    teller = make_teller(source.plant, source.board, source.queries, history, source.clock, place, desk.duty)
     now = Now(kpis.engine, kpis.desks)
     context = Context(
         plant=source.plant,
@@ -74,6 +77,7 @@ def create_api(
         now=now,
         lately=Lately(kpis),
         place=place,
+        teller=teller,
     )
 
     @asynccontextmanager
@@ -83,6 +87,7 @@ def create_api(
             end_listening = source.hub.listen(now.hear)
             yield
             end_listening()
+            teller.close()
             feed.stop()
 
     app = _assemble(source.software_version, lifespan)
@@ -113,6 +118,7 @@ def _assemble(software_version: str, lifespan: Lifespan[FastAPI] | None) -> Fast
         elsewhere,
         tags,
         alarms,
+        story,
         acts,
         attachments,
         incidents,
