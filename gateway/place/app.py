@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from config.clock import Clock
 from config.plant.model import Plant
+from gateway.dangers.desk import Dangers
 from gateway.history.port import HistoryReader
 from gateway.live import Board
 from gateway.records.queries import Queries
@@ -23,6 +24,7 @@ class Place:
     """Everything that is known of the place."""
 
     registry: Registry
+    dangers: Dangers
 
     def threads(self) -> dict[str, Callable[[threading.Event], None]]:
         """Return what is to run, by name, where the pipeline runs; each until its event is set."""
@@ -54,4 +56,5 @@ class Ground:
 
 def make_place(ground: Ground) -> Place:
     """Put together what is known of the place."""
-    return Place(registry=Registry(ground.writing, ground.reader, ground.clock))
+    registry = Registry(ground.writing, ground.reader, ground.clock)
+    return Place(registry=registry, dangers=Dangers(ground.writing, ground.reader, ground.clock, registry))
