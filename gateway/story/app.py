@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from config.chemicals import load_chemicals
 from config.clock import Clock
 from config.plant.model import Plant
 from gateway.history.port import HistoryReader
@@ -24,6 +25,7 @@ def make_teller(
     plant: Plant, board: Board, queries: Queries, history: HistoryReader, clock: Clock, place: Place, duty: DutyDesk
 ) -> Teller:
     """Put together who tells the story of an alarm."""
+    load_chemicals()  # takes half a second once: not when the first alarm is asked for
     sources = Sources(
         plant=plant,
         surroundings=Surroundings(plant),

@@ -8,6 +8,7 @@ from config.plant.model import Tag
 from gateway.api.models import Model, Name
 from gateway.api.views import name_of
 from gateway.display import unit_of
+from gateway.history.port import Outline
 from gateway.records.schema import OPEN_STATES
 from gateway.story.case import Case
 from gateway.story.telling import Said, empty, partial, said
@@ -52,21 +53,21 @@ def tell_trends(case: Case) -> Said[TrendsContent]:
         to_ms = min(to_ms, alarm["raised_ms"] + _AFTER_MS)
     from_ms = max(0, to_ms - _HOUR_MS)
     numbers = case.sources.neighbourhood.tag_ids([one.name for one in around])
-    trends = tuple(_trend(one, numbers[one.name], from_ms, to_ms, case) for one in around if one.name in numbers)
+    outlines = case.sources.history.outlines(sorted(numbers.values()), from_ms, to_ms, _BUCKETS)
+    trends = tuple(_trend(one, outlines.get(numbers.get(one.name, -1)), case) for one in around)
     content = TrendsContent(from_ms=from_ms, to_ms=to_ms, bucket_ms=_HOUR_MS // _BUCKETS, tags=trends)
     if not any(one.start_ms for one in trends):
         return partial(content, "该时段无历史数据", "the history has nothing of this hour")
     return said(content)
 
 
-def _trend(tag: Tag, number: int, from_ms: int, to_ms: int, case: Case) -> Trend:
-    rows = case.sources.history.min_max(number, from_ms, to_ms, _BUCKETS)
+def _trend(tag: Tag, outline: Outline | None, case: Case) -> Trend:
     unit = unit_of(tag, case.sources.plant)
     return Trend(
         tag=tag.name,
         description=name_of(tag.description),
         unit=unit.name,
-        start_ms=tuple(rows.start_ms.tolist()),
-        minimum=tuple(unit.show_array(rows.minimum)),
-        maximum=tuple(unit.show_array(rows.maximum)),
+        start_ms=() if outline is None else tuple(outline.start_ms.tolist()),
+        minimum=() if outline is None else tuple(unit.show_array(outline.minimum)),
+        maximum=() if outline is None else tuple(unit.show_array(outline.maximum)),
     )
