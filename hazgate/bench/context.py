@@ -21,8 +21,9 @@ from config.clock import Clock
 from config.settings import RecordsAddress
 from gateway.records.database import DATABASE_FILE, open_reader, open_writer
 from gateway.records.schema import OPEN_STATES, alarm
+from hazgate.bench.asking import text_of
 from hazgate.bench.context_api import HISTORY_FILE, SCOPE_HEADER
-from hazgate.bench.pipeline import BenchError
+from hazgate.bench.pipeline import BenchError, wait_for
 from hazgate.bench.town import Town
 from hazgate.bench.town_rows import END_MS, fill_history, fill_records
 from hazgate.leash import leashed
@@ -63,7 +64,9 @@ def measure_context(
     dropped = _drop_page_cache(folder, address)
     say("after a restart")
     begun_s = clock.monotonic_s()
-    with _api(folder, records, town) as host:
+    with _api(folder, records, town) as address_of_api:
+        wait_for(lambda: text_of(address_of_api, "/static/page.css") is not None, "the API", clock)
+        host = urlsplit(address_of_api).netloc
         starting_s = clock.monotonic_s() - begun_s
         turns = {"restart_cold": _ask_all(host, cold, clock)}
         say("warm")
@@ -109,7 +112,8 @@ def _choose(folder: Path, address: RecordsAddress | None, town: Town, count: int
         any_ = [row[:] for row in connection.execute(few.where(alarm.c.alarm_id > start).limit(min(total, 20 * count)))]
     reader.dispose()
     found = [chance.choice(fresh if number % 2 else any_ or fresh) for number in range(count)]
-    return [(row[0], row[1].partition(".")[0] if number % 4 < 2 else "") for number, row in enumerate(found)]
+    asked_as = (lambda unit: unit.partition(".")[0], lambda _: "")  # its enterprise, everybody
+    return [(row[0], asked_as[number // 2 % 2](row[1])) for number, row in enumerate(found)]
 
 
 def _drop_page_cache(folder: Path, address: RecordsAddress | None) -> str:
@@ -134,7 +138,7 @@ def _api(folder: Path, records: str, town: Town) -> Iterator[str]:
         line = process.stdout.readline().strip() if process.stdout else ""
         if not line:
             raise BenchError(f"the API did not come up: {(folder / 'api.log').read_text(encoding='utf-8')[-1000:]}")
-        yield urlsplit(line).netloc
+        yield line
     finally:
         process.send_signal(signal.SIGTERM)
         try:

@@ -1,4 +1,4 @@
-"""A province for the benchmarks: enterprises in chemical parks, their units, vessels and tags. Seeded by its size alone."""
+"""A province for the benchmarks: enterprises in chemical parks, their units, vessels and tags."""
 
 from __future__ import annotations
 

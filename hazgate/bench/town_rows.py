@@ -14,6 +14,7 @@ from sqlalchemy import Engine, Table, insert, text
 
 from gateway.history.duckdb_store import HistoryStore
 from gateway.records.danger_tables import danger
+from gateway.records.database import checkpoint
 from gateway.records.registry_tables import FOREVER_MS, record
 from gateway.records.schema import alarm, alarm_event, inhibition, tag
 from gateway.registry.kinds import KINDS
@@ -44,7 +45,7 @@ def fill_records(engine: Engine, town: Town, say: Callable[[str], None]) -> None
         (alarm, _alarms(town, of_tag, chance)),
         (alarm_event, _events(town)),
         (danger, _dangers(town, chance)),
-        (inhibition, _inhibitions(town, names)),
+        (inhibition, _inhibitions(names)),
     )
     for table, rows in tables:
         say(f"filling {table.name}")
@@ -52,6 +53,8 @@ def fill_records(engine: Engine, town: Town, say: Callable[[str], None]) -> None
         while chunk := list(islice(waiting, _CHUNK)):
             with engine.begin() as connection:
                 connection.execute(insert(table), chunk)
+            if engine.dialect.name == "sqlite":  # else the write-ahead log holds all of it
+                checkpoint(engine)
     if engine.dialect.name == "postgresql":  # autovacuum would do it within minutes
         with engine.begin() as connection:
             connection.execute(text("SET LOCAL statement_timeout = 0"))
@@ -65,7 +68,8 @@ def fill_history(path: Path, town: Town, hours: int = 2) -> None:
         connection.execute(
             """
             INSERT INTO settled
-            SELECT tag, $begin + minute * 60000, $begin + minute * 60000 + 80, 50 + 20 * sin(minute / 9.0 + tag), 0, false
+            SELECT
+                tag, $begin + minute * 60000, $begin + minute * 60000 + 80, 50 + 20 * sin(minute / 9.0 + tag), 0, false
             FROM range($tags) AS tags (tag), range($minutes) AS minutes (minute) ORDER BY tag, minute
             """,
             {"begin": END_MS - hours * _HOUR_MS, "tags": town.tags, "minutes": hours * 60},
@@ -190,7 +194,7 @@ def _dangers(town: Town, chance: np.random.Generator) -> Iterator[Row]:
         }  # fmt: skip
 
 
-def _inhibitions(town: Town, names: list[str]) -> Iterator[Row]:
+def _inhibitions(names: list[str]) -> Iterator[Row]:
     step = round(1 / _INHIBITED)
     for number, name in enumerate(names[::step]):
         yield {

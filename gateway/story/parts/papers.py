@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
-
 from pydantic import Field
 
 from gateway.api.models import Model, Name
 from gateway.story.case import Case
+from gateway.story.moments import day_text
 from gateway.story.telling import Said, empty, said
 
 __all__ = ["PapersContent", "tell_papers"]
 
-_BEIJING = timezone(timedelta(hours=8))
 _MOST = 10
 
 
@@ -38,7 +36,7 @@ class PapersContent(Model):
 
 def tell_papers(case: Case) -> Said[PapersContent]:
     """Tell of the papers."""
-    today = datetime.fromtimestamp(case.at_ms / 1000, UTC).astimezone(_BEIJING).date().isoformat()
+    today = day_text(case.at_ms)
     found = [
         one.body
         for about in dict.fromkeys((case.vessel, case.unit, case.cas, case.enterprise))

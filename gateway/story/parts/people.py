@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import date, timedelta
 from typing import Any
 
 from pydantic import Field
@@ -13,11 +13,11 @@ from gateway.notify.roster import on_duty
 from gateway.registry.kinds import ResponsibleFor
 from gateway.registry.store import Version
 from gateway.story.case import Case
+from gateway.story.moments import day_text
 from gateway.story.telling import Said, empty, said
 
 __all__ = ["PeopleContent", "tell_people"]
 
-_BEIJING = timezone(timedelta(hours=8))
 _MOST = 30
 
 
@@ -109,7 +109,7 @@ def _overdue(body: Mapping[str, Any], now_ms: int) -> bool:
     every_days, done_on = body.get("every_days"), body.get("done_on", "")
     if every_days is None:
         return False
-    today = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(_BEIJING).date()
+    today = date.fromisoformat(day_text(now_ms))
     try:
         return not done_on or date.fromisoformat(done_on) + timedelta(days=every_days) < today
     except ValueError:  # the 30th of February passes the registry's pattern
