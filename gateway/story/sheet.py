@@ -30,6 +30,7 @@ PAGE_LINES = 66
 TEXT_UNITS = 54
 """Of a line behind its label: a Chinese character takes two, a Latin one."""
 LABEL_UNITS = 18
+_ELLIPSIS = "…"
 
 TIER_NAMES: Mapping[int, Text] = MappingProxyType(
     {1: Text("红色", "red"), 2: Text("橙色", "orange"), 3: Text("黄色", "yellow"), 4: Text("蓝色", "blue")}
@@ -83,13 +84,13 @@ def cut(text: str, units: int) -> str:
     text = " ".join(text.split())
     if width(text) <= units:
         return text
-    kept, left = [], units - 1
+    kept, left = [], units - width(_ELLIPSIS)
     for sign in text:
         left -= width(sign)
         if left < 0:
             break
         kept.append(sign)
-    return "".join(kept).rstrip() + "…"
+    return "".join(kept).rstrip() + _ELLIPSIS
 
 
 def width(text: str) -> int:
