@@ -32,9 +32,9 @@ _KINDS = {
     "hazard_unit": "hazard-unit",
     "site": "site",
     "enterprise": "enterprise",
-    "district": "district",
 }
 """From the smallest place to the largest: field -> kind of record."""
+_FIELDS = (*_KINDS, "district")
 
 
 class Where:
@@ -64,7 +64,7 @@ class Where:
             facts = self._facts(kind, known[name], scope)
             if facts is None and name in said and name not in settled:
                 raise BadRequestError(f"{name}: there is no {kind} {known[name]!r}（不存在）")
-            for other in _KINDS:
+            for other in _FIELDS:
                 value = (facts or {}).get(other)
                 if not value or other == name or other in settled:
                     continue  # whose a site is does not say whose a unit on it is
@@ -99,8 +99,7 @@ class Where:
         """Return what a record says of where it is, or None when there is none to be seen."""
         record = self._registry.get(kind, name, scope)
         if record is not None:
-            owner = {"enterprise": record.enterprise} if kind != "enterprise" else {}
-            return {**record.body, **owner, "district": record.district if kind != "district" else ""}
+            return {**record.body, "enterprise": record.enterprise, "district": record.district}
         facts = self._of_plant(kind, name)
         seen = facts is not None and scope.covers(facts["enterprise"], facts["district"])
         return facts if seen else None
