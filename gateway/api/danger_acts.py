@@ -47,7 +47,7 @@ _ReportKey = Annotated[
 ]
 
 
-class Asked(BaseModel):
+class DangerAsked(BaseModel):
     """Base of what is asked: what is not declared is refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,27 +55,27 @@ class Asked(BaseModel):
     by: Line | None = Field(None, description="Only where there are no accounts: who says so")
 
 
-class Seen(Asked):
+class SeenDanger(DangerAsked):
     """Which version of a danger was seen; a word beside it."""
 
     version: Version
     text: Note = ""
 
 
-class Said(Asked):
+class DangerWords(DangerAsked):
     """The same, with words that are needed."""
 
     version: Version
     text: Words
 
 
-class Until(Said):
-    """Until when, and why."""
+class DangerUntil(DangerWords):
+    """DangerUntil when, and why."""
 
     until: Moment
 
 
-class Remark(Asked):
+class DangerRemark(DangerAsked):
     """Something to be remembered, whatever has happened meanwhile."""
 
     text: Words
@@ -91,7 +91,7 @@ class CallerOf12350(BaseModel):
     text: Note = ""
 
 
-class NewDanger(Asked):
+class NewDanger(DangerAsked):
     """A hidden danger as it was found. One of alarm, tag, vessel, unit, site or enterprise says where it is."""
 
     source: Source
@@ -117,13 +117,13 @@ class NewDanger(Asked):
     reporter: CallerOf12350 | None = Field(None, description="Of source `report_12350` only; sealed")
 
 
-class Grading(Seen):
+class DangerGrading(SeenDanger):
     """How bad it is."""
 
     grade: Literal[Grade.GENERAL, Grade.MAJOR]
 
 
-class FiveFixes(Seen):
+class FiveFixes(SeenDanger):
     """The five fixes (五落实); all are needed before rectifying begins."""
 
     responsible: Line = Field(description="责任: account or name of who rectifies")
@@ -133,7 +133,7 @@ class FiveFixes(Seen):
     precautions: Words = Field(description="预案: what keeps people safe meanwhile")
 
 
-class Listing(Asked):
+class DangerListing(DangerAsked):
     """Listed supervision (挂牌督办)."""
 
     version: Version
@@ -141,7 +141,7 @@ class Listing(Asked):
     notice: Words = Field(description="What the public reads; no telephone number")
 
 
-class Receipt(Seen):
+class DangerReceipt(SeenDanger):
     """The receipt of one of the two reports (双报告)."""
 
     of: Literal[Clocked.REPORT_REGULATOR, Clocked.REPORT_CONGRESS]
@@ -175,7 +175,7 @@ def report_hidden_danger(
     dependencies=_VERIFY,
 )
 def accept(
-    context: InContext, caller: InCaller, danger_id: DangerId, asked: Seen, key: IdempotencyKey = None
+    context: InContext, caller: InCaller, danger_id: DangerId, asked: SeenDanger, key: IdempotencyKey = None
 ) -> DangerDetail:
     """Accept what recurring alarms propose; who accepts it counts as who found it."""
     act = Act(Event.ACCEPT, danger_id, asked.version, asked.text)
@@ -190,7 +190,7 @@ def accept(
     dependencies=_VERIFY,
 )
 def dismiss(
-    context: InContext, caller: InCaller, danger_id: DangerId, asked: Said, key: IdempotencyKey = None
+    context: InContext, caller: InCaller, danger_id: DangerId, asked: DangerWords, key: IdempotencyKey = None
 ) -> DangerDetail:
     """Dismiss a proposal or a report, with the reason; what came from 12350 or an inspection, the authority alone."""
     act = Act(Event.DISMISS, danger_id, asked.version, asked.text)
@@ -205,7 +205,7 @@ def dismiss(
     dependencies=_VERIFY,
 )
 def grade(
-    context: InContext, caller: InCaller, danger_id: DangerId, asked: Grading, key: IdempotencyKey = None
+    context: InContext, caller: InCaller, danger_id: DangerId, asked: DangerGrading, key: IdempotencyKey = None
 ) -> DangerDetail:
     """Grade it general or major; two reports (双报告) of a major one are due from then on."""
     act = Act(Event.GRADE, danger_id, asked.version, asked.text, grade=asked.grade)
@@ -235,7 +235,7 @@ def plan(
     dependencies=_RECTIFY,
 )
 def ask(
-    context: InContext, caller: InCaller, danger_id: DangerId, asked: Until, key: IdempotencyKey = None
+    context: InContext, caller: InCaller, danger_id: DangerId, asked: DangerUntil, key: IdempotencyKey = None
 ) -> DangerDetail:
     """Ask for a later deadline, with the reason."""
     act = Act(Event.ASK, danger_id, asked.version, asked.text, until_ms=asked.until)
@@ -250,7 +250,7 @@ def ask(
     dependencies=_VERIFY,
 )
 def grant(
-    context: InContext, caller: InCaller, danger_id: DangerId, asked: Seen, key: IdempotencyKey = None
+    context: InContext, caller: InCaller, danger_id: DangerId, asked: SeenDanger, key: IdempotencyKey = None
 ) -> DangerDetail:
     """Grant the time asked for, as somebody who is not rectifying it."""
     act = Act(Event.GRANT, danger_id, asked.version, asked.text)
@@ -265,7 +265,7 @@ def grant(
     dependencies=_VERIFY,
 )
 def refuse(
-    context: InContext, caller: InCaller, danger_id: DangerId, asked: Said, key: IdempotencyKey = None
+    context: InContext, caller: InCaller, danger_id: DangerId, asked: DangerWords, key: IdempotencyKey = None
 ) -> DangerDetail:
     """Refuse the time asked for, with the reason."""
     act = Act(Event.REFUSE, danger_id, asked.version, asked.text)
@@ -280,7 +280,7 @@ def refuse(
     dependencies=_RECTIFY,
 )
 def rectify(
-    context: InContext, caller: InCaller, danger_id: DangerId, asked: Said, key: IdempotencyKey = None
+    context: InContext, caller: InCaller, danger_id: DangerId, asked: DangerWords, key: IdempotencyKey = None
 ) -> DangerDetail:
     """Say that it is rectified, and how."""
     act = Act(Event.RECTIFY, danger_id, asked.version, asked.text)
@@ -295,7 +295,7 @@ def rectify(
     dependencies=_VERIFY,
 )
 def send_back(
-    context: InContext, caller: InCaller, danger_id: DangerId, asked: Said, key: IdempotencyKey = None
+    context: InContext, caller: InCaller, danger_id: DangerId, asked: DangerWords, key: IdempotencyKey = None
 ) -> DangerDetail:
     """Send it back to rectifying, with the reason; its deadline stays, and it counts as not done."""
     act = Act(Event.RETURN, danger_id, asked.version, asked.text)
@@ -310,7 +310,7 @@ def send_back(
     dependencies=_VERIFY,
 )
 def verify(
-    context: InContext, caller: InCaller, danger_id: DangerId, asked: Said, key: IdempotencyKey = None
+    context: InContext, caller: InCaller, danger_id: DangerId, asked: DangerWords, key: IdempotencyKey = None
 ) -> DangerDetail:
     """Verify that it is rectified; a major one as somebody of another post or team, see docs/hidden-dangers.md."""
     act = Act(Event.VERIFY, danger_id, asked.version, asked.text)
@@ -325,7 +325,7 @@ def verify(
     dependencies=_SUPERVISE,
 )
 def list_for_supervision(
-    context: InContext, caller: InCaller, danger_id: DangerId, asked: Listing, key: IdempotencyKey = None
+    context: InContext, caller: InCaller, danger_id: DangerId, asked: DangerListing, key: IdempotencyKey = None
 ) -> DangerDetail:
     """List a major one for supervision (挂牌督办) until a day, with what the public reads; again: changes both."""
     act = Act(Event.LIST, danger_id, asked.version, asked.notice, until_ms=asked.until)
@@ -340,7 +340,7 @@ def list_for_supervision(
     dependencies=_SUPERVISE,
 )
 def delist(
-    context: InContext, caller: InCaller, danger_id: DangerId, asked: Said, key: IdempotencyKey = None
+    context: InContext, caller: InCaller, danger_id: DangerId, asked: DangerWords, key: IdempotencyKey = None
 ) -> DangerDetail:
     """Take a verified one off the list (摘牌)."""
     act = Act(Event.DELIST, danger_id, asked.version, asked.text)
@@ -355,7 +355,7 @@ def delist(
     dependencies=_RECTIFY,
 )
 def receipt(
-    context: InContext, caller: InCaller, danger_id: DangerId, asked: Receipt, key: IdempotencyKey = None
+    context: InContext, caller: InCaller, danger_id: DangerId, asked: DangerReceipt, key: IdempotencyKey = None
 ) -> DangerDetail:
     """Note that the regulator or the workers' congress has a major one's report (双报告)."""
     act = Act(Event.RECEIPT, danger_id, asked.version, asked.text, receipt=asked.of, number=asked.number)
@@ -370,7 +370,7 @@ def receipt(
     dependencies=_VERIFY,
 )
 def close(
-    context: InContext, caller: InCaller, danger_id: DangerId, asked: Said, key: IdempotencyKey = None
+    context: InContext, caller: InCaller, danger_id: DangerId, asked: DangerWords, key: IdempotencyKey = None
 ) -> DangerDetail:
     """Close a verified one (销号). 409 while its alarm is open, a receipt is missing, or it is listed."""
     act = Act(Event.CLOSE, danger_id, asked.version, asked.text)
@@ -385,7 +385,7 @@ def close(
     dependencies=_VERIFY,
 )
 def reopen(
-    context: InContext, caller: InCaller, danger_id: DangerId, asked: Until, key: IdempotencyKey = None
+    context: InContext, caller: InCaller, danger_id: DangerId, asked: DangerUntil, key: IdempotencyKey = None
 ) -> DangerDetail:
     """Reopen a closed one with a new deadline; it counts back as not done in the month it was due."""
     act = Act(Event.REOPEN, danger_id, asked.version, asked.text, until_ms=asked.until)
@@ -400,19 +400,19 @@ def reopen(
     dependencies=_REPORT,
 )
 def comment(
-    context: InContext, caller: InCaller, danger_id: DangerId, asked: Remark, key: IdempotencyKey = None
+    context: InContext, caller: InCaller, danger_id: DangerId, asked: DangerRemark, key: IdempotencyKey = None
 ) -> DangerDetail:
     """Note something about one that is not dismissed."""
     act = Act(Event.COMMENT, danger_id, None, asked.text)
     return _do(context, caller, asked, key, act)
 
 
-def _do(context: Context, caller: Caller, asked: Asked, key: str | None, act: Act) -> DangerDetail:
+def _do(context: Context, caller: Caller, asked: DangerAsked, key: str | None, act: Act) -> DangerDetail:
     one = context.place.dangers.act(replace(act, key=key or ""), _who(caller, asked))
     return detail_of(context, caller, one)
 
 
-def _who(caller: Caller, asked: Asked) -> Who:
+def _who(caller: Caller, asked: DangerAsked) -> Who:
     by = by_of(caller, asked.by)
     named = By(storable(by.account)[:128], by.origin)
     return Who(named, caller.scope, supervises=caller.may(Permission.DANGER_SUPERVISE))

@@ -28,19 +28,19 @@ from gateway.dangers.states import (
 from gateway.dangers.states import State as DangerState
 
 __all__ = [
-    "ClockView",
+    "DangerClockView",
     "DangerCounts",
     "DangerDetail",
     "DangerMoment",
     "DangerPage",
+    "DangerReporterView",
     "DangerTimeline",
     "DangerView",
-    "NearAlarmList",
-    "NearAlarmView",
+    "FiveFixesView",
+    "NearDangerAlarm",
+    "NearDangerAlarms",
     "OnTimePage",
     "OnTimeView",
-    "PlanView",
-    "ReporterView",
     "clock_view",
     "counts_view",
     "danger_view",
@@ -63,7 +63,7 @@ _EVENT_WORDS = {
 }
 
 
-class PlanView(Model):
+class FiveFixesView(Model):
     """The five fixes (五落实)."""
 
     responsible: str = Field(description="责任")
@@ -100,7 +100,7 @@ class DangerView(Model):
     seen_ms: int | None
     found_ms: int
     found_by: str = Field(description="Who put it in; `system`: alarms that recur")
-    plan: PlanView | None
+    plan: FiveFixesView | None
     deadline_ms: int | None
     asked_until_ms: int | None = Field(description="More time that was asked for and not decided")
     extended: int
@@ -125,7 +125,7 @@ class DangerView(Model):
     can: tuple[Event, ...] = Field(description="What its state allows; not who may")
 
 
-class ClockView(Model):
+class DangerClockView(Model):
     """Something that was or is to be done in time."""
 
     clock: Clocked
@@ -145,7 +145,7 @@ class ClockView(Model):
 class DangerDetail(DangerView):
     """A hidden danger with its clocks."""
 
-    clocks: tuple[ClockView, ...]
+    clocks: tuple[DangerClockView, ...]
 
 
 class DangerPage(Model):
@@ -184,7 +184,7 @@ class DangerTimeline(Model):
     events: tuple[DangerMoment, ...]
 
 
-class NearAlarmView(Model):
+class NearDangerAlarm(Model):
     """An alarm near a hidden danger."""
 
     alarm_id: str
@@ -199,17 +199,17 @@ class NearAlarmView(Model):
     distance_m: float | None
 
 
-class NearAlarmList(Model):
+class NearDangerAlarms(Model):
     """Alarms near the place and the time of a hidden danger, the nearest first."""
 
     danger_id: str
     before_ms: int = Field(description="Looked for from so long before it was noticed")
     after_ms: int
     radius_m: float
-    items: tuple[NearAlarmView, ...]
+    items: tuple[NearDangerAlarm, ...]
 
 
-class ReporterView(Model):
+class DangerReporterView(Model):
     """Who called 12350."""
 
     name: str
@@ -248,11 +248,11 @@ def danger_detail(one: Danger, clocks: list[ClockState], rules: DangerRules, now
     return DangerDetail(**_fields(one, rules, now_ms), clocks=views)
 
 
-def clock_view(clock: ClockState, rules: DangerRules, now_ms: int) -> ClockView:
+def clock_view(clock: ClockState, rules: DangerRules, now_ms: int) -> DangerClockView:
     """Return a clock as it is shown."""
     deadline = rules.at(clock.begun_ms).clocks[clock.clock]
     same = ("clock", "round", "begun_ms", "due_ms", "done_ms", "outcome", "level")
-    return ClockView(
+    return DangerClockView(
         **{name: getattr(clock, name) for name in same},
         name=name_of(CLOCK_NAMES[clock.clock]),
         holder=name_of(deadline.holder),
@@ -281,9 +281,9 @@ def counts_view(counts: Counts) -> DangerCounts:
     )
 
 
-def near_view(found: NearAlarm) -> NearAlarmView:
+def near_view(found: NearAlarm) -> NearDangerAlarm:
     """Return an alarm near a danger as it is shown."""
-    return NearAlarmView(**{name: getattr(found, name) for name in NearAlarmView.model_fields})
+    return NearDangerAlarm(**{name: getattr(found, name) for name in NearDangerAlarm.model_fields})
 
 
 def on_time_view(one: OnTime) -> OnTimeView:
@@ -298,7 +298,7 @@ def _fields(one: Danger, rules: DangerRules, now_ms: int) -> dict[str, Any]:
         "source_name": name_of(SOURCE_NAMES[one.source]),
         "grade_name": name_of(GRADE_NAMES[one.grade]),
         "state_name": name_of(STATE_NAMES[one.state]),
-        "plan": None if one.plan is None else PlanView(**one.plan),
+        "plan": None if one.plan is None else FiveFixesView(**one.plan),
         "overdue": one.due_ms is not None and one.due_ms < now_ms,
         "with_whom": _with_whom(one.level, rules, now_ms),
         "can": tuple(event for event in Event if isinstance(cells[event], Go)),

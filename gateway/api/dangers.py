@@ -14,10 +14,10 @@ from gateway.api.danger_models import (
     DangerCounts,
     DangerDetail,
     DangerPage,
+    DangerReporterView,
     DangerTimeline,
-    NearAlarmList,
+    NearDangerAlarms,
     OnTimePage,
-    ReporterView,
     counts_view,
     danger_detail,
     danger_view,
@@ -111,7 +111,7 @@ class OnTimeQuery(BaseModel):
     cursor: Annotated[str | None, Field(max_length=1000, description="`next_cursor` of the page before")] = None
 
 
-class PublicView(Model):
+class PublicDanger(Model):
     """A major hidden danger as the public may see it: no person, no phone, no words of who reported it."""
 
     number: str
@@ -127,11 +127,11 @@ class PublicView(Model):
     notice: str = Field(description="What the authority wrote for the public when it listed it")
 
 
-class PublicList(Model):
+class PublicDangers(Model):
     """Major hidden dangers that are not over, the listed ones first."""
 
     made_ms: int
-    items: tuple[PublicView, ...]
+    items: tuple[PublicDanger, ...]
 
 
 @router.get("", operation_id="list_hidden_dangers", summary="Hidden dangers, page by page", responses=_LISTED)
@@ -204,9 +204,9 @@ def get_danger_ledger_xlsx(context: InContext, caller: InCaller, query: Annotate
     responses=_LISTED,
     dependencies=_SUPERVISE,
 )
-def get_public_dangers(context: InContext, caller: InCaller) -> PublicList:
+def get_public_dangers(context: InContext, caller: InCaller) -> PublicDangers:
     """Return major hidden dangers as they may be published: no person, no phone, no words of who reported it."""
-    return PublicList(
+    return PublicDangers(
         made_ms=context.clock.wall_ms(), items=tuple(_public_view(row) for row in _public(context, caller))
     )
 
@@ -241,12 +241,12 @@ def get_danger_timeline(context: InContext, caller: InCaller, danger_id: DangerI
 
 
 @router.get("/{danger_id}/alarms", operation_id="get_danger_alarms", summary="Alarms near it", responses=_ANSWERS)
-def get_danger_alarms(context: InContext, caller: InCaller, danger_id: DangerId) -> NearAlarmList:
+def get_danger_alarms(context: InContext, caller: InCaller, danger_id: DangerId) -> NearDangerAlarms:
     """Return alarms raised near its place about the time it was noticed: a smell beside what detectors saw."""
     dangers = context.place.dangers
     one = dangers.get(danger_id, caller.scope)
     edition = dangers.rules.at(one.found_ms if one.seen_ms is None else one.seen_ms)
-    return NearAlarmList(
+    return NearDangerAlarms(
         danger_id=one.id,
         before_ms=edition.match_before_ms,
         after_ms=edition.match_after_ms,
@@ -262,10 +262,10 @@ def get_danger_alarms(context: InContext, caller: InCaller, danger_id: DangerId)
     responses=_ANSWERS,
     dependencies=_SUPERVISE,
 )
-def get_danger_reporter(context: InContext, caller: InCaller, danger_id: DangerId) -> ReporterView:
+def get_danger_reporter(context: InContext, caller: InCaller, danger_id: DangerId) -> DangerReporterView:
     """Return who called 12350; every look is on record in the audit log."""
     found = context.place.dangers.reporter(danger_id, Who(by_of(caller, None), caller.scope, supervises=True))
-    return ReporterView(name=found.name, phone=found.phone, text=found.text)
+    return DangerReporterView(name=found.name, phone=found.phone, text=found.text)
 
 
 def detail_of(context: Context, caller: Caller, one: Danger) -> DangerDetail:
@@ -305,9 +305,9 @@ def _public(context: Context, caller: Caller) -> list[PublicRow]:
     return public_rows(list(_all(context, caller, wanted)), context.place.dangers.where, caller.scope)
 
 
-def _public_view(row: PublicRow) -> PublicView:
+def _public_view(row: PublicRow) -> PublicDanger:
     same = ("number", "enterprise", "district", "listed", "listed_ms", "deadline_ms", "notice")
-    return PublicView(
+    return PublicDanger(
         **{name: getattr(row, name) for name in same},
         enterprise_name=name_of(row.enterprise_name),
         hazard_unit_name=None if row.hazard_unit_name is None else name_of(row.hazard_unit_name),

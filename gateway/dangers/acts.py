@@ -132,10 +132,10 @@ def _accept(case: Case) -> dict[str, Any]:
 
 def _dismiss(case: Case) -> dict[str, Any]:
     _say(case, "text", case.act.text)
-    if case.danger.source in _ONLY_OUTSIDE and not case.who.supervises:
+    if (case.danger.source in _ONLY_OUTSIDE or case.danger.listed) and not case.who.supervises:
         raise ForbiddenError(
-            f"hidden danger {case.danger.id}: reports to 12350 and findings of inspections are dismissed by the"
-            " authority (danger.supervise)（举报和检查发现的隐患须由监管部门判定）"
+            f"hidden danger {case.danger.id}: reports to 12350, findings of inspections and listed ones are dismissed"
+            " by the authority (danger.supervise)（举报、检查发现和挂牌督办的隐患须由监管部门判定）"
         )
     return _over(case)
 
@@ -145,6 +145,8 @@ def _grade(case: Case) -> dict[str, Any]:
         raise BadRequestError("grade: general or major is allowed")
     if case.act.grade is case.danger.grade:
         raise case.no(f"it is {case.danger.grade} already", "评级未变")
+    if case.danger.grade is Grade.MAJOR:
+        _say(case, "text", case.act.text)
     if case.danger.listed:
         raise case.no("it is under listed supervision and stays major", "挂牌督办的隐患不能改级")
     return {"grade": case.act.grade}
