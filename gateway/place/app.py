@@ -11,6 +11,9 @@ from sqlalchemy import Engine
 from config.clock import Clock
 from config.plant.model import Plant
 from gateway.dangers.desk import Dangers
+from gateway.dangers.ledger import DangerLedger
+from gateway.dangers.watch import DangerWatch
+from gateway.dangers.where import Where
 from gateway.history.port import HistoryReader
 from gateway.live import Board
 from gateway.records.queries import Queries
@@ -25,10 +28,12 @@ class Place:
 
     registry: Registry
     dangers: Dangers
+    danger_ledger: DangerLedger
+    danger_watch: DangerWatch
 
     def threads(self) -> dict[str, Callable[[threading.Event], None]]:
         """Return what is to run, by name, where the pipeline runs; each until its event is set."""
-        return {}
+        return {"dangers": self.danger_watch.run}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +62,10 @@ class Ground:
 def make_place(ground: Ground) -> Place:
     """Put together what is known of the place."""
     registry = Registry(ground.writing, ground.reader, ground.clock)
-    return Place(registry=registry, dangers=Dangers(ground.writing, ground.reader, ground.clock, registry))
+    where = Where(registry, ground.plant)
+    return Place(
+        registry=registry,
+        dangers=Dangers(ground.writing, ground.reader, ground.clock, registry, where),
+        danger_ledger=DangerLedger(ground.reader, ground.clock),
+        danger_watch=DangerWatch(ground.writing, ground.reader, ground.clock, where),
+    )
