@@ -10,6 +10,11 @@ from sqlalchemy import Engine
 
 from config.clock import Clock
 from config.plant.model import Plant
+from gateway.grading.book import GradeBook, Readings
+from gateway.grading.filings import Filings
+from gateway.grading.ground import Grounds
+from gateway.grading.meter import Meter
+from gateway.grading.state import Standings
 from gateway.history.port import HistoryReader
 from gateway.live import Board
 from gateway.records.queries import Queries
@@ -23,10 +28,14 @@ class Place:
     """Everything that is known of the place."""
 
     registry: Registry
+    grades: GradeBook
+    filings: Filings
+    standings: Standings
+    meter: Meter
 
     def threads(self) -> dict[str, Callable[[threading.Event], None]]:
         """Return what is to run, by name, where the pipeline runs; each until its event is set."""
-        return {}
+        return {"grades": self.meter.run}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +63,15 @@ class Ground:
 
 def make_place(ground: Ground) -> Place:
     """Put together what is known of the place."""
-    return Place(registry=Registry(ground.writing, ground.reader, ground.clock))
+    registry = Registry(ground.writing, ground.reader, ground.clock)
+    grounds = Grounds(registry, ground.plant)
+    filings = Filings(ground.writing, ground.reader, ground.clock, grounds)
+    standings = Standings(ground.writing, ground.reader)
+    readings = Readings(ground.plant, ground.board, ground.history, ground.queries)
+    return Place(
+        registry=registry,
+        grades=GradeBook(grounds, filings, standings, readings, ground.clock),
+        filings=filings,
+        standings=standings,
+        meter=Meter(grounds, filings, standings, ground.plant, ground.board, ground.clock),
+    )
