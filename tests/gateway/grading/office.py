@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import insert
+from sqlalchemy import Engine, create_engine, insert
 
 from config.plant.load import read_plant
 from config.plant.model import Plant
@@ -20,7 +20,7 @@ from gateway.grading.filings import Declaration, Filing
 from gateway.live import Board, Values
 from gateway.place.app import Ground, Place, make_place
 from gateway.records import schema
-from gateway.records.database import open_desk, open_reader, open_writer
+from gateway.records.database import DATABASE_FILE, open_desk, open_reader, open_writer
 from gateway.records.queries import Queries
 from gateway.registry.store import Draft
 from tests.gateway.api.world import ListHistory, SetClock
@@ -105,7 +105,7 @@ class Office:
 def make_office(folder: Path, address: RecordsAddress | None) -> Iterator[Office]:
     """Yield an office with empty records and numbered tags."""
     plant, board, clock, history = grading_plant(), Board(), SetClock(), ListHistory()
-    writer = open_writer(folder, address)
+    writer = _writer(folder, address)
     with writer.begin() as connection:
         rows = [{"tag_id": row, "name": name} for row, name in enumerate(plant.tags)]
         connection.execute(insert(schema.tag), rows)
@@ -114,3 +114,13 @@ def make_office(folder: Path, address: RecordsAddress | None) -> Iterator[Office
     yield Office(make_place(ground), board, clock, history, plant)
     for engine in (desk, reader, writer):
         engine.dispose()
+
+
+def _writer(folder: Path, address: RecordsAddress | None) -> Engine:
+    if address is not None:
+        return open_writer(folder, address)
+    engine = create_engine(f"sqlite:///{folder / DATABASE_FILE}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+    schema.metadata.create_all(engine)  # as the migrations do, and quicker
+    return engine

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.access.roles import Scope
 from gateway.errors import BadRequestError, ConflictError, DeclarationError, NotFoundError
 from gateway.grading.filings import Declaration, day_of
 from gateway.records import audit
@@ -12,9 +11,12 @@ from gateway.registry.store import Draft
 from tests.gateway.api.world import T0
 from tests.gateway.grading.office import ACME, ALL, ANN, BRAVO, CHLORINE, METHANOL, Office, item
 
+both = pytest.mark.parametrize("records_address", ["sqlite", "postgresql"], indirect=True)
+"""What goes through the database in its own words is tried on both."""
 TODAY = day_of(T0)
 
 
+@both
 def test_a_filing_is_graded_kept_and_audited(office: Office) -> None:
     filed = office.file("cl2", item(CHLORINE, 30), people=60, number="BA鲁-1", note="first")
     assert (filed.version, filed.s, filed.r, filed.alpha, filed.grade) == (1, 6, 36, 1.5, 3)
@@ -32,6 +34,7 @@ def test_a_preview_files_nothing(office: Office) -> None:
     assert office.place.filings.of_unit("cl2", ALL, None, 10) == []
 
 
+@both
 def test_the_filing_in_force_goes_by_its_day(office: Office) -> None:
     for day, tonnes in (("2026-05-01", 10), ("2026-09-01", 20), ("2025-01-01", 5)):
         office.file("cl2", item(CHLORINE, tonnes), filed_on=day)
@@ -57,6 +60,7 @@ def test_a_day_that_is_none_or_to_come_is_refused(office: Office, day: str) -> N
         office.file("cl2", item(CHLORINE, 10), filed_on=day)
 
 
+@both
 def test_who_saw_another_version_files_nothing(office: Office) -> None:
     office.file("cl2", item(CHLORINE, 10))
     declared = Declaration((item(CHLORINE, 20),), 1)
@@ -72,6 +76,7 @@ def test_what_cannot_be_graded_is_not_filed(office: Office) -> None:
     assert office.place.filings.of_unit("cl2", ALL, None, 10) == []
 
 
+@both
 def test_another_enterprise_neither_files_nor_sees(office: Office) -> None:
     office.file("cl2", item(CHLORINE, 10), scope=BRAVO)
     for unit in ("cl2", "none"):
@@ -102,8 +107,8 @@ def test_what_the_registry_says_of_whose_a_unit_is_holds_over_the_plant_file(off
 # --- whether it fits ----------------------------------------------------------------------------------------------
 
 
-def misfits(office: Office, unit: str = "meoh", scope: Scope = ALL) -> list[str]:
-    found = office.place.grades.account(unit, scope)
+def misfits(office: Office) -> list[str]:
+    found = office.place.grades.account("meoh", ALL)
     assert found is not None
     return [text.en for text in found.misfits]
 
