@@ -25,10 +25,10 @@ from gateway.history.port import HistoryReader
 from gateway.live import Board, Values
 from gateway.records.queries import Queries
 
-__all__ = ["Account", "Contents", "GradeBook", "Readings", "UnitGrades"]
+__all__ = ["NOT_WEIGHED", "Account", "Contents", "GradeBook", "Readings", "UnitGrades"]
 
 _ALL = Scope()
-_NOT_WEIGHED = Text("尚未计算实时存量", "the live inventory has not been weighed yet")
+NOT_WEIGHED = Text("尚未计算实时存量", "the live inventory has not been weighed yet")
 _NO = np.empty(0)
 _NOTHING_READ = Values(
     0, (), _NO.astype(np.int64), _NO.astype(np.int64), _NO, _NO.astype(np.uint8), _NO.astype(np.bool_)
@@ -131,7 +131,7 @@ class GradeBook:
             operational_r=now.r if now else None,
             as_of_ms=now.at_ms if now else None,
             complete=now is not None and now.complete,
-            reasons=(*found.misfits, *(now.standing.reasons if now else (_NOT_WEIGHED,))),
+            reasons=(*found.misfits, *(now.standing.reasons if now else (NOT_WEIGHED,))),
         )
 
     def account(self, unit: str, scope: Scope, at_ms: int | None = None) -> Account | None:

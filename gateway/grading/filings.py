@@ -115,7 +115,7 @@ class Filings:
         self._writing = writing
         self._reader = reader
         self._clock = clock
-        self._grounds = grounds
+        self.grounds = grounds
 
     def preview(self, unit: str, declared: Declaration, scope: Scope) -> Assessment:
         """Return what a declaration would be graded, without filing it.
@@ -153,7 +153,7 @@ class Filings:
             "district": owner.district,
             "filed_on": self._day(declared).isoformat(),
             "filed_ms": now_ms,
-            "number": storable(declared.number),
+            "number": storable(declared.number)[:128],
             "standard": found.standard,
             "people": found.people,
             "alpha": float(found.alpha),
@@ -199,7 +199,7 @@ class Filings:
             return [_filing(row) for row in rows]
 
     def _unit(self, name: str, scope: Scope) -> Unit:
-        unit = self._grounds.unit(name, scope)
+        unit = self.grounds.unit(name, scope)
         if unit is None:
             raise NotFoundError(f"there is no hazard unit {name!r}")
         return unit
@@ -217,7 +217,7 @@ class Filings:
     def _check_vessels(self, unit: str, items: Sequence[Item], scope: Scope) -> None:
         faults = []
         for number, item in enumerate(items, 1):
-            tank = self._grounds.tank(item.vessel, scope) if item.vessel else None
+            tank = self.grounds.tank(item.vessel, scope) if item.vessel else None
             if item.vessel and (tank is None or tank.unit != unit):
                 faults.append(f"item {number} ({item.name}): vessel {item.vessel!r} is none of unit {unit}")
         if faults:
