@@ -33,7 +33,7 @@ router = APIRouter(prefix="/api/v1/hazard-units", tags=["grades"], dependencies=
 _FILE = [needs(Permission.GRADE_FILE)]
 _ANSWERS = problem_responses(401, 403, 404, 422, 503)
 
-_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+_ID = r"^[^\x00-\x1f\x7f]{1,128}$"
 UnitId = Annotated[str, Path(pattern=_ID, description="Id of the hazard unit")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before")]
