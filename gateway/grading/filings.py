@@ -32,7 +32,8 @@ __all__ = ["Body", "Declaration", "FiledLine", "Filing", "Filings", "day_of"]
 
 _ZONE: Final = timezone(timedelta(hours=8))
 """China has one, without summer time."""
-_ALL = Scope()
+_AT_ONCE = 500
+"""Units in one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +177,22 @@ class Filings:
 
     def current(self, unit: str, scope: Scope, day: str) -> Filing | None:
         """Return the filing in force on a day; None: there is none that may be seen."""
-        asked = select(grade_filing).where(grade_filing.c.unit == unit, grade_filing.c.filed_on <= day, _seen(scope))
-        newest = asked.order_by(grade_filing.c.filed_on.desc(), grade_filing.c.version.desc()).limit(1)
+        return self.in_force((unit,), scope, day).get(unit)
+
+    def in_force(self, units: Sequence[str], scope: Scope, day: str) -> dict[str, Filing]:
+        """Return the filings in force on a day of those of some units that have one that may be seen."""
+        found: dict[str, Filing] = {}
         with using(self._reader, "reading filings") as connection:
-            row = connection.execute(newest).mappings().first()
-        return None if row is None else _filing(row)
+            for start in range(0, len(units), _AT_ONCE):
+                asked = select(grade_filing).where(
+                    grade_filing.c.unit.in_(units[start : start + _AT_ONCE]),
+                    grade_filing.c.filed_on <= day,
+                    _seen(scope),
+                )
+                oldest_first = asked.order_by(grade_filing.c.unit, grade_filing.c.filed_on, grade_filing.c.version)
+                rows = {row["unit"]: row for row in connection.execute(oldest_first).mappings()}
+                found |= {unit: _filing(row) for unit, row in rows.items()}
+        return found
 
     def get(self, unit: str, version: int, scope: Scope) -> Filing | None:
         """Return a filing; None: there is none that may be seen."""

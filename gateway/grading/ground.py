@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,8 @@ __all__ = ["Grounds", "Tank", "Unit"]
 
 _ALL = Scope()
 _PAGE = 1_000
+_ONE_BY_ONE = 100
+"""Units whose vessels are asked for one by one; of more than that, all vessels there are are gone through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +88,21 @@ class Grounds:
 
     def tanks(self, unit: str, at_ms: int | None = None) -> list[Tank]:
         """Return the vessels of a unit, whoever asks."""
-        found = {one.id: _tank_of(one) for one in self._pages(unit, at_ms)}
-        planned = [one for one in self._plant.vessels.values() if one.hazard_unit == unit and one.id not in found]
-        elsewhere = self._registry.many("vessel", (one.id for one in planned), _ALL, at_ms)
-        found |= {one.id: self._planned_tank(one) for one in planned if one.id not in elsewhere}
-        return [_filled_up(found[name]) for name in sorted(found)]
+        return self.tanks_of((unit,), at_ms)[unit]
+
+    def tanks_of(self, units: Collection[str], at_ms: int | None = None) -> dict[str, list[Tank]]:
+        """Return the vessels of some units, whoever asks."""
+        found: dict[str, dict[str, Tank]] = {unit: {} for unit in units}
+        for parent in units if len(units) <= _ONE_BY_ONE else (None,):
+            for version in self._pages(parent, at_ms):
+                if version.parent in found:
+                    found[version.parent][version.id] = _tank_of(version)
+        planned = [vessel for vessel in self._plant.vessels.values() if vessel.hazard_unit in found]
+        elsewhere = self._registry.many("vessel", (vessel.id for vessel in planned), _ALL, at_ms)
+        for vessel in planned:
+            if vessel.id not in elsewhere:
+                found[vessel.hazard_unit][vessel.id] = self._planned_tank(vessel)
+        return {unit: [_filled_up(held[name]) for name in sorted(held)] for unit, held in found.items()}
 
     def watched(self) -> list[Unit]:
         """Return the units of the plant, and those that the registry has vessels of the plant in."""
@@ -104,7 +116,7 @@ class Grounds:
             if name in known or name in planned
         ]
 
-    def _pages(self, unit: str, at_ms: int | None) -> Iterable[Version]:
+    def _pages(self, unit: str | None, at_ms: int | None) -> Iterable[Version]:
         after = ""
         while True:
             page = self._registry.find("vessel", _ALL, parent=unit, at_ms=at_ms, after=after, limit=_PAGE)

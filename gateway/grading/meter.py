@@ -143,13 +143,13 @@ class Meter:
     def _read(self, values: Values, now_ms: int) -> _Load:
         day = day_of(now_ms)
         edition = edition_on(date.fromisoformat(day))
-        units = [
-            (unit, self._filings.current(unit.id, _ALL, day), self._grounds.tanks(unit.id))
-            for unit in self._grounds.watched()
-        ]
+        units = self._grounds.watched()
+        names = [unit.id for unit in units]
+        filed, tanks = self._filings.in_force(names, _ALL, day), self._grounds.tanks_of(names)
+        held = [(unit, filed.get(unit.id), tanks[unit.id]) for unit in units]
         rows = {name: row for row, name in enumerate(values.names)}
         by = load_gb18218().operational_on(date.fromisoformat(day))
-        return _Load(watch_of(units, self._gauges, rows, edition), edition, by, values.names, now_ms)
+        return _Load(watch_of(held, self._gauges, rows, edition), edition, by, values.names, now_ms)
 
     def _carry_over(self, watch: Watch) -> None:
         """Take over what was known and written of units and vessels: by this process, else by an earlier one."""

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from config.contract.quality import Quality, Reason, pack
 from gateway.errors import HistoryError
+from gateway.grading import ground
 from gateway.grading.filings import Declaration
 from gateway.grading.state import Crossing, UnitNow
 from gateway.records.grading_tables import grade_now
@@ -295,3 +296,14 @@ def test_a_history_that_fails_is_an_error_of_the_past_only(office: Office) -> No
     assert office.place.grades.contents("C-1", ALL) is not None
     with pytest.raises(HistoryError):
         office.place.grades.contents("C-1", ALL, T0)
+
+
+def test_many_units_are_put_together_as_few_are(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.put("vessel", "C-2", enterprise="bravo", hazard_unit="cl2", shape="sphere", cas=CHLORINE, capacity_m3=1.0)
+    office.put("vessel", "T-2", enterprise="acme", hazard_unit="elsewhere", shape="sphere")
+    grounds = office.place.filings.grounds
+    few = grounds.tanks_of(["cl2", "meoh"])
+    assert {unit: [tank.id for tank in held] for unit, held in few.items()} == {"cl2": ["C-1", "C-2"], "meoh": ["T-1"]}
+    monkeypatch.setattr(ground, "_ONE_BY_ONE", 1)
+    monkeypatch.setattr(ground, "_PAGE", 1)
+    assert grounds.tanks_of(["cl2", "meoh"]) == few
