@@ -155,10 +155,12 @@ class Standings:
         with using(self._reader, "reading crossings") as connection:
             return [_crossing(row) for row in connection.execute(newest).mappings()]
 
-    def crossed(self) -> int:
-        """Return how often a band was crossed, all in all."""
-        with using(self._reader, "counting crossings") as connection:
-            return connection.scalar(select(func.count()).select_from(grade_event)) or 0
+    def figures(self) -> tuple[int, int]:
+        """Return how often a band was crossed, all in all; and of how many units not every vessel is weighed."""
+        crossed = select(func.count()).select_from(grade_event)
+        partly = select(func.count()).select_from(grade_now).where(grade_now.c.complete.is_(False))
+        with using(self._reader, "counting grades") as connection:
+            return connection.scalar(crossed) or 0, connection.scalar(partly) or 0
 
 
 def _restricted(

@@ -144,6 +144,9 @@ async def test_crossings_come_newest_first_and_in_pages(world: World, client: ht
     assert moves == [(3, None, T0 + 60_000), (None, 3, T0 + 40_000)]
     assert rest["next_cursor"] is None
     assert any("实时 S" in line["zh"] for line in page["items"][0]["why"])
+    metrics = (await client.get("/metrics")).text
+    assert "hazgate_grade_crossings_total 2.0" in metrics
+    assert "hazgate_grades_incomplete 1.0" in metrics, "the chlorine store has no vessels"
     nothing = (await client.get(f"{UNITS}/grade-events?to={T0}")).json()
     assert nothing["items"] == []
     assert (await client.get(f"{UNITS}/grade-events?from=5&to=5")).status_code == 422
