@@ -179,7 +179,7 @@ class OperationalView(Model):
     s: float | None
     r: float | None
     grade: Grade
-    grade_name: Name | None
+    grade_name: Name
     complete: bool = Field(description="Every vessel counts by a fresh level, and its substance is known")
     reasons: tuple[Name, ...] = Field(description="Why it is not complete, vessel by vessel")
     contents: tuple[ContentsView, ...]
@@ -260,7 +260,7 @@ def grade_view(found: Account) -> GradeView:
             s=now.s if now else None,
             r=now.r if now else None,
             grade=now.grade if now else None,
-            grade_name=_name(GRADE_NAMES[now.grade]) if now and now.rank >= 0 else None,
+            grade_name=_name(standing.name),
             complete=now is not None and now.complete,
             reasons=_names(standing.reasons),
             contents=tuple(map(_contents, standing.contents)),

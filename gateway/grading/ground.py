@@ -49,6 +49,8 @@ class Tank:
     density_kg_m3: float | None = None
     density_at_c: float = 20.0
     expansion_per_k: float = 0.0
+    loose: bool = False
+    """It is no vessel but what was filed without one."""
 
 
 class Grounds:

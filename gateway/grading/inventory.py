@@ -98,6 +98,8 @@ class Inventory:
     """By unit; NaN where alpha is not known."""
     complete: NDArray[np.bool_]
     """By unit: every vessel counts by a fresh, certain level, and its substance is known."""
+    blind: NDArray[np.bool_]
+    """By unit: no gauge ever said anything, and of some vessel nothing is known; so S < 1 means nothing."""
 
 
 def nothing_known(vessels: int) -> Known:
@@ -134,9 +136,10 @@ def measure(stock: Stock, values: Values, known: Known, by: Operational) -> Inve
     units = len(stock.alpha)
     s, weighed_s = (np.bincount(stock.unit, np.nan_to_num(mass * per), units) for per in (stock.per_s, stock.per_r))
     counted = (basis == Basis.LEVEL) & np.isfinite(stock.per_s)
-    missing = np.bincount(stock.unit, ~counted, units)
-    complete = (missing == 0) & (np.bincount(stock.unit, minlength=units) > 0) & np.isfinite(stock.alpha)
-    return Inventory(known, volume, mass, basis, s.astype(np.float64), stock.alpha * weighed_s, complete)
+    complete = ~_some(stock.unit, ~counted, units) & (np.bincount(stock.unit, minlength=units) > 0)
+    complete &= np.isfinite(stock.alpha)
+    blind = (_some(stock.unit, basis == Basis.UNKNOWN, units)) & ~_some(stock.unit, basis <= Basis.LAST_KNOWN, units)
+    return Inventory(known, volume, mass, basis, s.astype(np.float64), stock.alpha * weighed_s, complete, blind)
 
 
 def graded(inventory: Inventory, before: NDArray[np.int8], edition: Edition, by: Operational) -> NDArray[np.int8]:
@@ -153,13 +156,19 @@ def graded(inventory: Inventory, before: NDArray[np.int8], edition: Edition, by:
     edges = np.array([float(band.from_r) for band in edition.bands])
     reached = _rank(inventory.s, inventory.r, edges)
     held = _rank(inventory.s / (1 - by.deadband), inventory.r / (1 - by.deadband), edges)
-    return np.maximum(reached, np.minimum(before, held)).astype(np.int8)
+    ranks = np.maximum(reached, np.minimum(before, held))
+    return np.where(inventory.blind & (ranks == 0), UNKNOWN_RANK, ranks).astype(np.int8)
 
 
 def _rank(s: _Floats, r: _Floats, edges: _Floats) -> NDArray[np.int8]:
     bands = np.searchsorted(edges, r * (1 + _ROUNDING), side="right")
     rank = np.where(s * (1 + _ROUNDING) >= 1, bands, 0)
     return np.where(np.isfinite(r), rank, UNKNOWN_RANK).astype(np.int8)
+
+
+def _some(unit: _Rows, holds: NDArray[np.bool_], units: int) -> NDArray[np.bool_]:
+    """Say of every unit whether something holds of some vessel of it."""
+    return np.bincount(unit, holds, units) > 0
 
 
 def _now(stock: Stock, values: Values, by: Operational) -> tuple[Known, NDArray[np.bool_]]:

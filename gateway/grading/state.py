@@ -19,6 +19,7 @@ from gateway.registry.store import seen_by
 
 __all__ = ["Contents", "Crossing", "Standing", "Standings", "UnitNow"]
 
+_NOT_YET = Text("尚未计算", "not weighed yet")
 _INSERTS: Mapping[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -51,6 +52,8 @@ class Standing:
     """Why it is not complete, vessel by vessel."""
     why: tuple[Text, ...] = ()
     """How the figures came about, line by line."""
+    name: Text = _NOT_YET
+    """Of the grade."""
 
 
 @dataclass(frozen=True, slots=True)

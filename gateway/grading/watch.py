@@ -21,6 +21,7 @@ from gateway.grading.ground import Tank, Unit
 from gateway.grading.inventory import Basis, Inventory, Known, Stock, nothing_known
 from gateway.grading.state import Contents
 from gateway.grading.volumes import GEOMETRY
+from gateway.registry.kinds import VesselShape
 
 __all__ = ["Gauges", "Watch", "contents_of", "gauges_of", "known_of", "watch_of"]
 
@@ -81,6 +82,7 @@ def watch_of(
         rows: Tag -> row of its value.
         edition: Of the standard.
     """
+    units = [(unit, filing, [*held, *_loose(unit, filing, held)]) for unit, filing, held in units]
     tanks = [tank for *_, held in units for tank in held]
     weights = [_weights(tank, filing, edition) for _, filing, held in units for tank in held]
     alphas = [_alpha(unit, filing, edition) for unit, filing, _ in units]
@@ -160,11 +162,31 @@ class _Weights:
     faults: tuple[Text, ...] = ()
 
 
+def _loose(unit: Unit, filing: Filing | None, tanks: Sequence[Tank]) -> list[Tank]:
+    """Return what was filed, is in no vessel there is, and so can never be weighed: it counts as filed."""
+    in_vessels = {tank.cas for tank in tanks}
+    return [
+        Tank(
+            id=f"#{number} {line.name}",
+            enterprise=unit.enterprise,
+            district=unit.district,
+            unit=unit.id,
+            shape=VesselShape.CYLINDER_STORE,
+            cas=line.cas,
+            design_max_t=float(Fraction(line.quantity_t)),
+            loose=True,
+        )
+        for number, line in enumerate(() if filing is None else filing.lines, 1)
+        if not line.vessel and (not line.cas or line.cas not in in_vessels)
+    ]
+
+
 def _weights(tank: Tank, filing: Filing | None, edition: Edition) -> _Weights:
     """Return 1/Q and beta/Q of what is in a vessel: as filed, else as the standard says of the pure substance."""
     lines = () if filing is None else filing.lines
     filed = [one for one in lines if one.vessel == tank.id and tank.cas in ("", one.cas)]
     filed = filed or [one for one in lines if tank.cas and one.cas == tank.cas]
+    filed = filed or [one for number, one in enumerate(lines, 1) if tank.id == f"#{number} {one.name}"]
     if filed:
         line = min(filed, key=lambda one: (Fraction(one.critical_t), -Fraction(one.beta)))
         critical, beta = Fraction(line.critical_t), Fraction(line.beta)
@@ -219,6 +241,8 @@ def _unweighed(tank: Tank, gauges: Gauges, rows: Mapping[str, int]) -> list[Text
         (metres and not tank.height_m, Text("内高未登记", "its height is not registered")),
         (tank.density_kg_m3 is None, Text("密度未知", "the density of what it holds is not known")),
     ]
+    if tank.loose:
+        return [Text(f"{tank.id}：备案未指明设备", f"{tank.id}: filed, and in no vessel that is registered")]
     return [Text(f"设备 {tank.id}：{one.zh}", f"vessel {tank.id}: {one.en}") for holds, one in missing if holds]
 
 

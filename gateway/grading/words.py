@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
@@ -15,7 +16,7 @@ from gateway.grading.inventory import Inventory
 from gateway.grading.state import Contents, Standing
 from gateway.grading.watch import Watch, contents_of
 
-__all__ = ["grade_of_rank", "standing_of"]
+__all__ = ["grade_of_rank", "name_of_rank", "standing_of"]
 
 _ZONE: Final = timezone(timedelta(hours=8))
 """China has one, without summer time."""
@@ -31,14 +32,14 @@ def standing_of(watch: Watch, inventory: Inventory, unit: int, rank: int, editio
     if math.isnan(watch.stock.alpha[unit]):
         reasons.append(watch.alphas[unit])
     lines = [_line(one, watch.factors[row]) for row, one in zip(rows, contents, strict=True)]
-    s, r, name = inventory.s[unit], inventory.r[unit], GRADE_NAMES[grade_of_rank(rank, edition)]
+    s, r, name = inventory.s[unit], inventory.r[unit], name_of_rank(rank, contents, edition)
+    sign = "≥" if any(one.basis == "unknown" for one in contents) else "="
+    zh, en = (f"，R {sign} {r:.4g}", f", R {sign} {r:.4g}") if math.isfinite(r) else ("，R 未知", ", R not known")
     lines += [
         watch.alphas[unit],
-        Text(f"实时 S = {s:.4g}，R = {r:.4g}：{name.zh}", f"operational S = {s:.4g}, R = {r:.4g}: {name.en}")
-        if rank >= 0
-        else Text(f"实时 S = {s:.4g}，R 未知", f"operational S = {s:.4g}, R not known"),
+        Text(f"实时 S {sign} {s:.4g}{zh}：{name.zh}", f"operational S {sign} {s:.4g}{en}: {name.en}"),
     ]
-    return Standing(contents, tuple(reasons), tuple(lines))
+    return Standing(contents, tuple(reasons), tuple(lines), name)
 
 
 def grade_of_rank(rank: int, edition: Edition) -> int | None:
@@ -46,9 +47,19 @@ def grade_of_rank(rank: int, edition: Edition) -> int | None:
     return edition.bands[rank - 1].grade if rank > 0 else None
 
 
+def name_of_rank(rank: int, contents: Sequence[Contents], edition: Edition) -> Text:
+    """Return what a rank is called; that S < 1 is said only where everything is known."""
+    if rank < 0:
+        return Text("等级未知", "grade not known")
+    if rank == 0 and any(one.basis == "unknown" for one in contents):
+        return Text("部分存量未知，尚不能判定", "cannot be told: some contents are not known")
+    return GRADE_NAMES[grade_of_rank(rank, edition)]
+
+
 def _reasons(watch: Watch, row: int, one: Contents) -> list[Text]:
     """Return what keeps a vessel from being complete."""
-    zh, en = f"设备 {one.vessel}", f"vessel {one.vessel}"
+    loose = watch.tanks[row].loose
+    zh, en = (one.vessel, one.vessel) if loose else (f"设备 {one.vessel}", f"vessel {one.vessel}")
     since = "" if one.at_ms is None else _clock(one.at_ms)
     said = {
         "uncertain": Text(f"{zh}：液位读数不确定", f"{en}: the level calls itself uncertain"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import pytest
 from sqlalchemy import func, select
@@ -10,6 +11,7 @@ from sqlalchemy import func, select
 from config.contract.quality import Quality, Reason, pack
 from gateway.errors import HistoryError
 from gateway.grading import ground
+from gateway.grading.factors import Item
 from gateway.grading.filings import Declaration
 from gateway.grading.state import Crossing, UnitNow
 from gateway.records.grading_tables import grade_now
@@ -307,3 +309,42 @@ def test_many_units_are_put_together_as_few_are(office: Office, monkeypatch: pyt
     monkeypatch.setattr(ground, "_ONE_BY_ONE", 1)
     monkeypatch.setattr(ground, "_PAGE", 1)
     assert grounds.tanks_of(["cl2", "meoh"]) == few
+
+
+def test_what_was_filed_and_is_in_no_vessel_counts_as_filed(office: Office) -> None:
+    drums = Item("氯（钢瓶）", CHLORINE, Fraction(3))
+    office.file("meoh", item(METHANOL, 900), drums, people=1)
+    for tag, value in (("T-1.LEVEL", 0.0), ("T-1.TEMP", 20.0), ("T-2.LEVEL", 0.0)):
+        office.show(tag, value)
+    office.turn()
+    assert now(office, "meoh").s == pytest.approx(3 / 5)
+    assert said(office, "meoh") == [
+        "#2 氯（钢瓶）: filed, and in no vessel that is registered",
+        "#2 氯（钢瓶）: counted at its design maximum",
+    ]
+    office.file("cl2", item(CHLORINE, 3, "C-1"), drums, people=1)
+    office.show("C-1.LEVEL", 0.0)
+    office.turn(40_000)
+    assert (now(office).s, now(office).complete) == (0, True), "it is in C-1, whose level is known"
+
+
+def test_nothing_is_said_of_a_unit_before_anything_was_measured(office: Office) -> None:
+    office.file("cl2", item(CHLORINE, 40), people=1)
+    office.show("T-2.LEVEL", 1.0)
+    office.turn()
+    assert (now(office).grade, now(office).rank, now(office).standing.name.en) == (None, -1, "grade not known")
+    office.show("C-1.LEVEL", 50.0)
+    office.turn()
+    assert (now(office).grade, crossings(office)) == (3, []), "the first reading crosses nothing"
+
+
+def test_a_small_unit_of_which_a_part_is_not_known_is_not_called_harmless(office: Office) -> None:
+    office.put("vessel", "C-2", enterprise="bravo", hazard_unit="cl2", shape="sphere", cas=CHLORINE)
+    office.file("cl2", item(CHLORINE, 40), people=1)
+    office.show("C-1.LEVEL", 1.0)
+    office.turn()
+    assert (now(office).rank, now(office).standing.name.en) == (0, "cannot be told: some contents are not known")
+    assert now(office).standing.why[-1].en.startswith("operational S ≥ ")
+    office.show("C-1.LEVEL", 50.0)
+    office.turn()
+    assert [(one.before, one.after) for one in crossings(office)] == [(None, 3)], "what grows is told all the same"
