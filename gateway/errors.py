@@ -10,6 +10,7 @@ GatewayError
  +-- CredentialsError    accounts or certificates of a broker cannot be read, made or written
  +-- NotFoundError            what was asked for does not exist
  +-- BadRequestError          what was asked for makes no sense; says which part and what is allowed
+ |    +-- DeclarationError         substances of a unit that GB 18218 cannot be applied to; names each
  +-- ConflictError            what was asked for does not fit what there is now
  +-- UnauthenticatedError     nobody knows who asks
  +-- ForbiddenError           who asks may not
@@ -20,11 +21,14 @@ GatewayError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 __all__ = [
     "BadRequestError",
     "BrokerError",
     "ConflictError",
     "CredentialsError",
+    "DeclarationError",
     "ForbiddenError",
     "GatewayError",
     "HistoryBusyError",
@@ -85,6 +89,18 @@ class NotFoundError(GatewayError):
 
 class BadRequestError(GatewayError):
     """What was asked for makes no sense."""
+
+
+class DeclarationError(BadRequestError):
+    """Substances of a hazard unit that GB 18218 cannot be applied to.
+
+    Attributes:
+        faults: What is wrong, item by item.
+    """
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(faults))
 
 
 class UnauthenticatedError(GatewayError):
