@@ -36,7 +36,7 @@ def make_teller(
         duty=duty,
         nearby=Nearby(queries.engine),
         neighbourhood=Neighbourhood(queries.engine),
-        others=Others(),
+        others=Others(grades=place.grades, dangers=place.dangers),
         clock=clock,
     )
     return Teller(sources, Hands(clock))

@@ -11,6 +11,7 @@ from gateway.api.models import Name
 from gateway.display import number_text
 from gateway.story.moments import clock_text, moment_text
 from gateway.story.parts.contents import ContentsContent, Filling
+from gateway.story.parts.dangers import DangersContent
 from gateway.story.parts.grades import GradesContent
 from gateway.story.parts.history import HistoryContent
 from gateway.story.parts.inhibited import InhibitedContent
@@ -138,6 +139,13 @@ def _papers(told: PapersContent) -> Iterator[Line]:
         yield Line(one.sort, f"{_both(one.name)} {one.number}{late}")
 
 
+def _dangers(told: DangersContent) -> Iterator[Line]:
+    for one in told.items:
+        marks = ("逾期 late" if one.late else "", "挂牌督办 listed" if one.listed else "")
+        text = " · ".join(filter(None, (one.title, _both(one.state_name), *marks)))
+        yield Line(_both(one.grade_name), text)
+
+
 def _inhibited(told: InhibitedContent) -> Iterator[Line]:
     for one in told.items:
         yield Line(one.kind, f"{one.tag} {one.condition} → {moment_text(one.until_ms)} {one.reason}")
@@ -194,6 +202,7 @@ LINES: Mapping[str, Callable[[Any], Iterable[Line]]] = MappingProxyType(
         "people": _people,
         "substance": _substance,
         "papers": _papers,
+        "dangers": _dangers,
         "inhibited": _inhibited,
         "weather": _weather,
         "resources": _resources,

@@ -10,6 +10,7 @@ from pydantic import Field
 from config.plant.model import Text
 from gateway.api.models import Model
 from gateway.story.parts.contents import ContentsContent, tell_contents
+from gateway.story.parts.dangers import DangersContent, tell_dangers
 from gateway.story.parts.grades import GradesContent, tell_grades
 from gateway.story.parts.history import HistoryContent, tell_history
 from gateway.story.parts.inhibited import InhibitedContent, tell_inhibited
@@ -37,6 +38,7 @@ class Parts(Model):
     people: Part[PeopleContent] = Field(description="责任人 · who is responsible")
     substance: Part[SubstanceContent] = Field(description="物质与处置 · substance, what to do")
     papers: Part[PapersContent] = Field(description="预案与文件 · plans and papers")
+    dangers: Part[DangersContent] = Field(description="隐患 · hidden dangers")
     inhibited: Part[InhibitedContent] = Field(description="搁置与停用 · what is not told")
     related: Part[RelatedContent] = Field(description="相关报警 · related alarms")
     weather: Part[WeatherContent] = Field(description="气象 · weather")
@@ -54,6 +56,7 @@ PARTS: Mapping[str, PartKind] = MappingProxyType(
         "people": PartKind(tell_people, Text("责任人", "who is responsible")),
         "substance": PartKind(tell_substance, Text("物质与处置", "substance, what to do")),
         "papers": PartKind(tell_papers, Text("预案与文件", "plans and papers")),
+        "dangers": PartKind(tell_dangers, Text("隐患", "hidden dangers")),
         "inhibited": PartKind(tell_inhibited, Text("搁置与停用", "what is not told")),
         "related": PartKind(tell_related, Text("相关报警", "related alarms")),
         "weather": PartKind(tell_weather, Text("气象", "weather")),

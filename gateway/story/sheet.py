@@ -21,7 +21,7 @@ COLUMNS: tuple[Mapping[str, int], Mapping[str, int]] = (
     MappingProxyType(
         {"tag": 5, "place": 8, "contents": 3, "grades": 4, "people": 8, "substance": 17, "papers": 3, "inhibited": 3}
     ),
-    MappingProxyType({"weather": 2, "resources": 6, "related": 8, "history": 8, "trends": 12}),
+    MappingProxyType({"dangers": 6, "weather": 2, "resources": 6, "related": 8, "history": 8, "trends": 12}),
 )
 """Part -> at most so many lines, title not counted, for the left and the right half of the page."""
 

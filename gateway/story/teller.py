@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import structlog
@@ -13,7 +15,7 @@ from gateway.access.roles import Scope
 from gateway.api.models import AlarmDetail, Model
 from gateway.api.views import alarm_detail, name_of
 from gateway.errors import GatewayError
-from gateway.records.queries import Row
+from gateway.records.queries import AlarmFilter, AlarmSort, Row
 from gateway.story.case import Case, Ground, Sources, open_case, read_ground
 from gateway.story.hands import Answer, Hands, Question
 from gateway.story.plan import PARTS, Parts
@@ -23,6 +25,7 @@ __all__ = ["AlarmContext", "Teller"]
 
 _ALL_WITHIN_S = 0.25
 _GROUND_WITHIN_S = 0.1
+_WARM_S = 5.0
 
 _log = structlog.get_logger(__name__)
 
@@ -68,6 +71,14 @@ class Teller:
             alarm=alarm_detail(alarm, self._sources.plant),
             parts=Parts.model_validate({name: self._part(name, answers[name]) for name in self._kinds}),
         )
+
+    def warm(self) -> None:
+        """Tell the story of the latest alarm to nobody: catalogues are read and statements made before it matters."""
+        with suppress(GatewayError):
+            for row in self._sources.queries.alarms(AlarmFilter(), AlarmSort.TIME, None, 1):
+                case = open_case(self._sources, row, Scope(), self._ground(row, Scope()))
+                asked = {name: Question(partial(kind.tell, case), _WARM_S) for name, kind in self._kinds.items()}
+                self._hands.ask(asked, _WARM_S)
 
     def close(self) -> None:
         """Ask no more."""

@@ -12,9 +12,12 @@ import msgspec
 import numpy as np
 from sqlalchemy import Engine, Table, insert, text
 
+from gateway.grading.filings import Body
+from gateway.grading.state import Contents, Standing
 from gateway.history.duckdb_store import HistoryStore
 from gateway.records.danger_tables import danger
 from gateway.records.database import checkpoint
+from gateway.records.grading_tables import grade_filing, grade_now
 from gateway.records.registry_tables import FOREVER_MS, record
 from gateway.records.schema import alarm, alarm_event, inhibition, tag
 from gateway.registry.kinds import KINDS
@@ -46,6 +49,8 @@ def fill_records(engine: Engine, town: Town, say: Callable[[str], None]) -> None
         (alarm_event, _events(town)),
         (danger, _dangers(town, chance)),
         (inhibition, _inhibitions(names)),
+        (grade_filing, _filings(town)),
+        (grade_now, _grades(town)),
     )
     for table, rows in tables:
         say(f"filling {table.name}")
@@ -188,10 +193,32 @@ def _dangers(town: Town, chance: np.random.Generator) -> Iterator[Row]:
         yield {
             "id": f"{number:016x}", "enterprise": enterprise_id(unit.enterprise), "district": unit.district,
             "hazard_unit": unit.id, "vessel": unit.vessels[number % 2], "source": "patrol", "grade": "general",
-            "state": "rectifying" if is_open else "closed", "urgency": 2 if is_open else 0,
+            "state": "rectifying" if is_open else "closed", "urgency": 30 if is_open else 0,
             "title": f"{number}号隐患", "text": "法兰渗漏" * 20, "found_ms": found_ms, "found_by": "li",
             "deadline_ms": found_ms + 30 * _DAY_MS, "over_ms": None if is_open else found_ms + _DAY_MS,
         }  # fmt: skip
+
+
+def _filings(town: Town) -> Iterator[Row]:
+    body = msgspec.json.encode(Body((), ())).decode()
+    for unit in town.of_units():
+        yield {
+            **_whose(unit), "version": 1, "filed_on": "2026-01-05", "filed_ms": END_MS - 300 * _DAY_MS,
+            "number": "BA-1", "standard": "GB 18218-2018", "people": 10, "alpha": 1.0, "s": 2.8, "r": 2.8, "grade": 4,
+            "body": body, "by": "bench", "note": "",
+        }  # fmt: skip
+
+
+def _grades(town: Town) -> Iterator[Row]:
+    for unit in town.of_units():
+        held = tuple(Contents(name, unit.cas, 0.55, 550.0, 434.5, 55.0, END_MS - 500, "level") for name in unit.vessels)
+        body = msgspec.json.encode(Standing(held, ())).decode()
+        figures = {"at_ms": END_MS - 9_000, "grade": 4, "rank": 1, "s": 1.7, "r": 1.7, "complete": True}
+        yield {**_whose(unit), **figures, "body": body}
+
+
+def _whose(unit: UnitOf) -> Row:
+    return {"unit": unit.id, "enterprise": enterprise_id(unit.enterprise), "district": unit.district}
 
 
 def _inhibitions(names: list[str]) -> Iterator[Row]:

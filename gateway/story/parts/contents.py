@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from gateway.api.models import Model
-from gateway.story import ports
+from gateway.grading.state import Contents
 from gateway.story.case import Case
 from gateway.story.telling import Said, empty, partial, said
 
@@ -25,7 +25,7 @@ class Filling(Model):
     mass_t: float | None
     temperature_c: float | None
     at_ms: int | None = Field(description="When the level was measured; null: never")
-    basis: Literal["level", "last_known", "design_max", "unknown"]
+    basis: Literal["level", "uncertain", "last_known", "design_max", "unknown"]
 
 
 class ContentsContent(Model):
@@ -55,7 +55,7 @@ def tell_contents(case: Case) -> Said[ContentsContent]:
     return said(content)
 
 
-def _filling(found: ports.Contents | None) -> Filling | None:
+def _filling(found: Contents | None) -> Filling | None:
     if found is None:
         return None
     return Filling(basis=found.basis, **{name: getattr(found, name) for name in _FIGURES})  # type: ignore[arg-type]

@@ -262,7 +262,7 @@ def test_the_registry_may_not_answer_at_all(world: World) -> None:
     assert said.parts.history.state == "ok"
 
 
-HIDDEN = ("GD-1", "cl2", "液氯", "布拉沃", "bravo", "0533-9", "13900000009", "7782-50-5", "钱七", "hidden")
+HIDDEN = ("GD-1", "cl2", "液氯", "布拉沃", "bravo", "0533-9", "13900000009", "7782-50-5", "钱七", "concealed")
 """What tells of the other enterprise."""
 
 
@@ -275,7 +275,7 @@ def house(tmp_path: Path) -> Iterator[House]:
         register_town(one.world.place.registry)
         one.world.raise_alarm("own")
         one.world.raise_alarm("truck", "TRUCK-1.SPEED")
-        one.world.raise_alarm("hidden", "GD-1")
+        one.world.raise_alarm("concealed", "GD-1")
         one.world.raise_alarm("sys", "SYS.RECORDS_FULL", condition="SYSTEM")
         yield one
 
@@ -293,7 +293,7 @@ async def test_an_enterprise_learns_nothing_of_the_other(house: House, alarm_id:
 
 async def test_what_is_hidden_answers_like_what_is_not_there(house: House) -> None:
     async with client_of(house.world.api()) as client:
-        for scope, name in ((ACME, "hidden"), (BRAVO, "own"), (BRAVO, "sys")):
+        for scope, name in ((ACME, "concealed"), (BRAVO, "own"), (BRAVO, "sys")):
             headers = house.token(Role.ENTERPRISE, scope)
             hidden = await client.get(f"/api/v1/alarms/{name}/context", headers=headers)
             absent = await client.get("/api/v1/alarms/absent/context", headers=headers)
@@ -305,7 +305,7 @@ async def test_what_is_hidden_answers_like_what_is_not_there(house: House) -> No
 
 async def test_who_runs_the_other_sees_its_own(house: House) -> None:
     async with client_of(house.world.api()) as client:
-        text = (await client.get("/api/v1/alarms/hidden/context", headers=house.token(Role.ENTERPRISE, BRAVO))).text
+        text = (await client.get("/api/v1/alarms/concealed/context", headers=house.token(Role.ENTERPRISE, BRAVO))).text
     assert "13900000009" in text
     assert "bravo.team" in text
     assert [one for one in ("13800000001", "meoh", "T-1") if one in text] == []

@@ -41,7 +41,7 @@ def house(tmp_path: Path) -> Iterator[House]:
         one.world.show(**{"T-1__LEVEL": 9.5, "GD-1": 0.5})
         register_town(one.world.place.registry)
         one.world.raise_alarm("own")
-        one.world.raise_alarm("hidden", "GD-1")
+        one.world.raise_alarm("concealed", "GD-1")
         yield one
 
 
@@ -188,11 +188,11 @@ async def test_the_sheet_shows_nobody_anything_of_others(house: House, client: h
     answer = await client.get(f"/api/v1/alarms/own/{form}")
     text = answer.text if form == "sheet.html" else _words(answer.content)
     assert [one for one in HIDDEN if one in text] == []
-    for name in ("hidden", "absent"):
+    for name in ("concealed", "absent"):
         assert (await client.get(f"/api/v1/alarms/{name}/{form}")).status_code == 404
     bravo = house.token(Role.ENTERPRISE, BRAVO)
     assert (await client.get(f"/api/v1/alarms/own/{form}", headers=bravo)).status_code == 404
-    assert (await client.get(f"/api/v1/alarms/hidden/{form}", headers=bravo)).status_code == 200
+    assert (await client.get(f"/api/v1/alarms/concealed/{form}", headers=bravo)).status_code == 200
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
