@@ -20,6 +20,7 @@ from sqlalchemy import (
     true,
     update,
 )
+from sqlalchemy.exc import IntegrityError
 
 from config.clock import Clock
 from gateway.access.roles import Caller, Scope
@@ -122,6 +123,20 @@ class Registry:
                 found |= {row["id"]: _version(row) for row in connection.execute(asked).mappings()}
         return found
 
+    def known(self, kind: str, names: Iterable[str]) -> set[str]:
+        """Return those of some ids that are taken: there is such a record, hidden or not, or there was."""
+        wanted = sorted(set(names))
+        taken: set[str] = set()
+        with using(self._reader, "reading the registry") as connection:
+            for start in range(0, len(wanted), _AT_ONCE):
+                asked = select(record.c.id).where(
+                    record.c.kind == kind,
+                    record.c.until_ms == FOREVER_MS,
+                    record.c.id.in_(wanted[start : start + _AT_ONCE]),
+                )
+                taken |= set(connection.scalars(asked))
+        return taken
+
     def find(
         self,
         kind: str,
@@ -169,8 +184,11 @@ class Registry:
             ConflictError: A version is another than the one expected.
             RecordsError: The records cannot be used.
         """
-        with using(self._writing, "writing the registry") as connection:
-            return self.write_in(connection, drafts, by, why)
+        try:
+            with using(self._writing, "writing the registry") as connection:
+                return self.write_in(connection, drafts, by, why)
+        except IntegrityError as error:
+            raise ConflictError("somebody else wrote at the same time: look again（记录已被修改，请刷新）") from error
 
     def write_in(self, connection: Connection, drafts: Sequence[Draft], by: By, why: str) -> list[Version]:
         """Do `write` inside a transaction of the caller's."""
