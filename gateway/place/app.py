@@ -13,6 +13,9 @@ from config.plant.model import Plant
 from gateway.history.port import HistoryReader
 from gateway.live import Board
 from gateway.records.queries import Queries
+from gateway.registry.care import Care
+from gateway.registry.changes import Changes
+from gateway.registry.rollup import RollUp
 from gateway.registry.store import Registry
 from gateway.registry.taking import Uptake
 
@@ -25,6 +28,9 @@ class Place:
 
     registry: Registry
     uptake: Uptake
+    changes: Changes
+    care: Care
+    rollup: RollUp
 
     def threads(self) -> dict[str, Callable[[threading.Event], None]]:
         """Return what is to run, by name, where the pipeline runs; each until its event is set."""
@@ -57,4 +63,11 @@ class Ground:
 def make_place(ground: Ground) -> Place:
     """Put together what is known of the place."""
     registry = Registry(ground.writing, ground.reader, ground.clock)
-    return Place(registry=registry, uptake=Uptake(registry, ground.plant))
+    changes = Changes(registry, ground.reader)
+    return Place(
+        registry=registry,
+        uptake=Uptake(registry, ground.plant),
+        changes=changes,
+        care=Care(registry, changes, ground.reader, ground.clock),
+        rollup=RollUp(registry, ground.reader),
+    )
