@@ -25,6 +25,8 @@ from gateway.api import (
     login,
     operations,
     page,
+    registry,
+    registry_care,
     stream,
     tags,
 )
@@ -121,6 +123,8 @@ def _assemble(software_version: str, lifespan: Lifespan[FastAPI] | None) -> Fast
         inhibitions,
         kpi,
         backtests,
+        registry_care,
+        registry,
         stream,
         page,
         login,

@@ -13,7 +13,11 @@ from config.plant.model import Plant
 from gateway.history.port import HistoryReader
 from gateway.live import Board
 from gateway.records.queries import Queries
+from gateway.registry.care import Care
+from gateway.registry.changes import Changes
+from gateway.registry.rollup import RollUp
 from gateway.registry.store import Registry
+from gateway.registry.taking import Uptake
 
 __all__ = ["Ground", "Place", "make_place"]
 
@@ -23,10 +27,14 @@ class Place:
     """Everything that is known of the place."""
 
     registry: Registry
+    uptake: Uptake
+    changes: Changes
+    care: Care
+    rollup: RollUp
 
     def threads(self) -> dict[str, Callable[[threading.Event], None]]:
         """Return what is to run, by name, where the pipeline runs; each until its event is set."""
-        return {}
+        return {"uptake": self.uptake.run}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +62,12 @@ class Ground:
 
 def make_place(ground: Ground) -> Place:
     """Put together what is known of the place."""
-    return Place(registry=Registry(ground.writing, ground.reader, ground.clock))
+    registry = Registry(ground.writing, ground.reader, ground.clock)
+    changes = Changes(registry, ground.reader)
+    return Place(
+        registry=registry,
+        uptake=Uptake(registry, ground.plant),
+        changes=changes,
+        care=Care(registry, changes, ground.reader, ground.clock),
+        rollup=RollUp(registry, ground.reader),
+    )
