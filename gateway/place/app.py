@@ -10,6 +10,9 @@ from sqlalchemy import Engine
 
 from config.clock import Clock
 from config.plant.model import Plant
+from gateway.dangers.desk import Dangers
+from gateway.dangers.watch import DangerWatch
+from gateway.dangers.where import Where
 from gateway.history.port import HistoryReader
 from gateway.live import Board
 from gateway.records.queries import Queries
@@ -31,10 +34,12 @@ class Place:
     changes: Changes
     care: Care
     rollup: RollUp
+    dangers: Dangers
+    danger_watch: DangerWatch
 
     def threads(self) -> dict[str, Callable[[threading.Event], None]]:
         """Return what is to run, by name, where the pipeline runs; each until its event is set."""
-        return {"uptake": self.uptake.run}
+        return {"uptake": self.uptake.run, "dangers": self.danger_watch.run}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +69,13 @@ def make_place(ground: Ground) -> Place:
     """Put together what is known of the place."""
     registry = Registry(ground.writing, ground.reader, ground.clock)
     changes = Changes(registry, ground.reader)
+    where = Where(registry, ground.plant)
     return Place(
         registry=registry,
         uptake=Uptake(registry, ground.plant),
         changes=changes,
         care=Care(registry, changes, ground.reader, ground.clock),
         rollup=RollUp(registry, ground.reader),
+        dangers=Dangers(ground.writing, ground.reader, ground.clock, registry, where),
+        danger_watch=DangerWatch(ground.writing, ground.reader, ground.clock, where),
     )
