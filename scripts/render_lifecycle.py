@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from config.plant.model import Text
+from gateway.dangers import states as dangers
 from gateway.handling import STAGE_NAMES, STAGES, HandlingEvent
 from gateway.lifecycle import LIFE_NAMES, TABLE, LifeEvent, No
 
@@ -38,22 +39,37 @@ def table_of(rows: Mapping[Any, Mapping[Any, Any]], names: Mapping[Any, Text], e
 
     A cell is the state it goes to, something with ``to`` and ``effects``, or a refusal that says ``why``.
     """
-    columns = list(events)
-    lines = ["| state \\ event | " + " | ".join(f"`{event}`" for event in columns) + " |"]
-    lines.append("|---" * (len(columns) + 1) + "|")
+    return _grid(
+        {f"{state} · {names[state].zh}": (state, row) for state, row in rows.items()}, list(events), turned=False
+    )
+
+
+def long_table_of(rows: Mapping[Any, Mapping[Any, Any]], names: Mapping[Any, Text], events: Mapping[Any, Text]) -> str:
+    """Return the same with a row for each event, for machines with many of them."""
+    return _grid({f"{state} · {names[state].zh}": (state, row) for state, row in rows.items()}, events, turned=True)
+
+
+def _grid(rows: Mapping[str, tuple[Any, Mapping[Any, Any]]], events: Iterable[Any], *, turned: bool) -> str:
+    heads = [f"`{event}` · {events[event].zh}" if isinstance(events, Mapping) else f"`{event}`" for event in events]
     notes: dict[str, int] = {}
-    for state, row in rows.items():
-        cells = []
-        for cell in (row[event] for event in columns):
-            if hasattr(cell, "why"):
-                cells.append(f"– {notes.setdefault(cell.why.en, len(notes) + 1)}")
-                continue
-            to = getattr(cell, "to", cell)
-            effects = sorted(effect.value for effect in getattr(cell, "effects", ()))
-            cells.append(" ".join(["·" if to is state else f"**{to}**", *effects]))
-        lines.append(f"| {state} · {names[state].zh} | " + " | ".join(cells) + " |")
+    order = [(state, row, event) for state, row in rows.values() for event in events]
+    if turned:
+        order = [(state, row, event) for event in events for state, row in rows.values()]
+    cells = iter([_cell(state, row[event], notes) for state, row, event in order])
+    firsts, columns = (heads, list(rows)) if turned else (list(rows), heads)
+    corner = "event \\ state" if turned else "state \\ event"
+    lines = [f"| {corner} | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    lines += [f"| {first} | " + " | ".join(next(cells) for _ in columns) + " |" for first in firsts]
     lines += ["", "Refusals: " + " · ".join(f"{number} {why}" for why, number in notes.items())]
     return "\n".join(lines)
+
+
+def _cell(state: Any, cell: Any, notes: dict[str, int]) -> str:  # noqa: ANN401 - of every machine
+    if hasattr(cell, "why"):
+        return f"– {notes.setdefault(cell.why.en, len(notes) + 1)}"
+    to, effects = getattr(cell, "to", cell), getattr(cell, "effects", ())
+    order = list(type(next(iter(effects)))) if effects else []
+    return " ".join(["·" if to is state else f"**{to}**", *(one.value for one in order if one in effects)])
 
 
 PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
@@ -61,6 +77,7 @@ PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "life": life_table,
         "handling": lambda: table_of(STAGES, STAGE_NAMES, HandlingEvent),
     },
+    "hidden-dangers.md": {"states": lambda: long_table_of(dangers.STATES, dangers.STATE_NAMES, dangers.EVENT_NAMES)},
 }
 """Page of docs/ -> name of a table in it -> how it is made."""
 

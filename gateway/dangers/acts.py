@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -20,6 +21,7 @@ from gateway.records.dialects import storable
 
 __all__ = ["Act", "Case", "Plan", "Who", "changes_of"]
 
+_PHONE = re.compile(r"(?<!\d)(1[3-9]\d{9}|0\d{2,3}[- ]?\d{7,8})(?!\d)")
 _ONLY_OUTSIDE = (Source.REPORT_12350, Source.INSPECTION)
 """What came from outside is not for the enterprise to dismiss."""
 
@@ -130,10 +132,10 @@ def _accept(case: Case) -> dict[str, Any]:
 
 def _dismiss(case: Case) -> dict[str, Any]:
     _say(case, "text", case.act.text)
-    if case.danger.source in _ONLY_OUTSIDE and not case.who.supervises:
+    if (case.danger.source in _ONLY_OUTSIDE or case.danger.listed) and not case.who.supervises:
         raise ForbiddenError(
-            f"hidden danger {case.danger.id}: reports to 12350 and findings of inspections are dismissed by the"
-            " authority (danger.supervise)（举报和检查发现的隐患须由监管部门判定）"
+            f"hidden danger {case.danger.id}: reports to 12350, findings of inspections and listed ones are dismissed"
+            " by the authority (danger.supervise)（举报、检查发现和挂牌督办的隐患须由监管部门判定）"
         )
     return _over(case)
 
@@ -143,6 +145,8 @@ def _grade(case: Case) -> dict[str, Any]:
         raise BadRequestError("grade: general or major is allowed")
     if case.act.grade is case.danger.grade:
         raise case.no(f"it is {case.danger.grade} already", "评级未变")
+    if case.danger.grade is Grade.MAJOR:
+        _say(case, "text", case.act.text)
     if case.danger.listed:
         raise case.no("it is under listed supervision and stays major", "挂牌督办的隐患不能改级")
     return {"grade": case.act.grade}
@@ -202,6 +206,8 @@ def _list(case: Case) -> dict[str, Any]:
     if case.danger.grade is not Grade.MAJOR:
         raise case.no("only major ones are listed for supervision", "只有重大隐患才挂牌督办")
     _say(case, "notice", case.act.text)
+    if phone := _PHONE.search(case.act.text):
+        raise BadRequestError(f"notice: found a telephone number, {phone[0]!r}（公示内容不得含电话）")
     _within(case, "until", case.act.until_ms, case.now_ms, case.now_ms + _longest_ms(case, Clocked.SUPERVISION))
     since_ms = case.danger.listed_ms if case.danger.listed else case.now_ms
     return {
@@ -227,7 +233,7 @@ def _receipt(case: Case) -> dict[str, Any]:
         raise BadRequestError(f"receipt: {' or '.join(RECEIPTS)} is allowed")
     if getattr(case.danger, column):
         raise case.no(f"there is that receipt already: {getattr(case.danger, column)}", "该回执已登记")
-    return {column: storable(case.act.number)}
+    return {column: storable(case.act.number)[:128]}
 
 
 def _close(case: Case) -> dict[str, Any]:

@@ -9,11 +9,37 @@ from types import MappingProxyType
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
 
 from config.dangers import Clocked, DangerRules, Edition
+from config.plant.model import Text
 from gateway.dangers.model import RECEIPTS, Danger
 from gateway.dangers.states import Effect, Grade, State
 from gateway.records.danger_tables import danger_clock
 
-__all__ = ["WAITS_FOR", "ClockState", "apply_effects", "begin", "clocks_of", "finish", "level_at", "next_at", "running"]
+__all__ = [
+    "CLOCK_NAMES",
+    "WAITS_FOR",
+    "ClockState",
+    "apply_effects",
+    "begin",
+    "clocks_of",
+    "finish",
+    "level_at",
+    "next_at",
+    "running",
+]
+
+CLOCK_NAMES: Mapping[Clocked, Text] = MappingProxyType(
+    {
+        Clocked.ACCEPT: Text("确认建议", "accept the proposal"),
+        Clocked.GRADE: Text("评级", "grade"),
+        Clocked.PLAN: Text("五落实", "plan the five fixes"),
+        Clocked.RECTIFY: Text("整改", "rectify"),
+        Clocked.VERIFY: Text("验收", "verify"),
+        Clocked.CLOSE: Text("销号", "close"),
+        Clocked.REPORT_REGULATOR: Text("向监管部门报告", "report to the regulator"),
+        Clocked.REPORT_CONGRESS: Text("向职工代表大会报告", "report to the workers' congress"),
+        Clocked.SUPERVISION: Text("挂牌督办期限", "listed supervision"),
+    }
+)
 
 WAITS_FOR: Mapping[State, Clocked] = MappingProxyType(
     {
@@ -65,10 +91,11 @@ def next_at(edition: Edition, due_ms: int, level: int) -> int | None:
 
 def clocks_of(connection: Connection, danger_id: str) -> list[ClockState]:
     """Return every clock a danger ever had, in the order in which they were begun."""
-    asked = select(danger_clock).where(_c.danger_id == danger_id).order_by(_c.begun_ms, _c.clock, _c.round)
+    asked = select(danger_clock).where(_c.danger_id == danger_id)
     names = ("round", "begun_ms", "due_ms", "next_ms", "level", "done_ms", "outcome")
     rows = connection.execute(asked).mappings()
-    return [ClockState(Clocked(row["clock"]), *(row[name] for name in names)) for row in rows]
+    found = [ClockState(Clocked(row["clock"]), *(row[name] for name in names)) for row in rows]
+    return sorted(found, key=lambda one: (one.begun_ms, one.round, list(Clocked).index(one.clock)))
 
 
 def running(connection: Connection, danger_id: str) -> tuple[int | None, int]:

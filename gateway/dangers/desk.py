@@ -16,6 +16,7 @@ from gateway.dangers.acts import Act, Case, Who, changes_of
 from gateway.dangers.clocks import ClockState, apply_effects, begin, clocks_of
 from gateway.dangers.guards import check_alarm_over
 from gateway.dangers.intake import Found, Intake, Reporter, name_of, new_danger, seal
+from gateway.dangers.matching import Matching
 from gateway.dangers.model import Danger, danger_from
 from gateway.dangers.rows import add, is_done, locked, write
 from gateway.dangers.states import Event, State, step
@@ -59,6 +60,8 @@ class Dangers:
         self._registry = registry
         self._intake = Intake(reader, where)
         self.rules = rules or load_danger_rules()
+        self.matching = Matching(reader, where, self.rules)
+        self.where = where
 
     def report(self, found: Found, scope: Scope, by: By, key: str = "") -> Danger:
         """Take a hidden danger in; the same key of the same account again is the same danger.
@@ -80,18 +83,19 @@ class Dangers:
         if (before := self._before(name, found, scope)) is not None:
             return before
         spot, condition = self._intake.locate(found, scope)
-        words = {field: storable(getattr(found, field)) for field in ("text", "place", "risk_id", "finding")}
+        words = {field: storable(getattr(found, field)) for field in ("text", "risk_id", "finding")}
         same = ("alarm_id", "latitude_deg", "longitude_deg", "seen_ms")
         new = new_danger(
             name,
             found.source,
             State.REPORTED,
-            storable(found.title),
+            storable(found.title)[:256],
             now_ms,
             **words,
             **{field: getattr(found, field) for field in same},
             **asdict(spot),
             condition=condition,
+            place=storable(found.place)[:512],
             found_by=by.account,
             found_team=team_of(self._registry, by.account, spot.enterprise, scope),
         )

@@ -81,8 +81,9 @@ def new_danger(name: str, source: Source, state: State, title: str, now_ms: int,
 
 def seal(connection: Connection, danger_id: str, reporter: Reporter, now_ms: int) -> None:
     """Keep who reported a danger, apart from it."""
-    row = {name: storable(value) for name, value in asdict(reporter).items()}
-    connection.execute(insert(danger_reporter), {**row, "danger_id": danger_id, "sealed_ms": now_ms})
+    row = {"name": storable(reporter.name)[:128], "phone": storable(reporter.phone)[:64]}
+    more = {"text": storable(reporter.text), "danger_id": danger_id, "sealed_ms": now_ms}
+    connection.execute(insert(danger_reporter), row | more)
 
 
 class Intake:

@@ -18,7 +18,7 @@ from gateway.records.danger_tables import danger, danger_clock
 from gateway.records.transaction import using
 from gateway.registry.store import seen_by
 
-__all__ = ["Counts", "DangerLedger", "DangerSort", "OnTime", "Wanted"]
+__all__ = ["Counts", "DangerLedger", "DangerSort", "OnTime", "Wanted", "key_of"]
 
 _c = danger.c
 
@@ -187,6 +187,11 @@ class DangerLedger:
         if wanted.to_ms is not None:
             which.append(_c.found_ms < wanted.to_ms)
         return which
+
+
+def key_of(one: Danger, sort: DangerSort) -> tuple[int | str, ...]:
+    """Return where a danger stands in an order; a page begins behind one."""
+    return tuple(getattr(one, column.name) for column in _ORDERS[sort][0])
 
 
 _ORDERS: dict[DangerSort, tuple[tuple[Any, ...], bool]] = {

@@ -14,7 +14,8 @@ from gateway.registry.store import Registry
 
 __all__ = ["check_judge", "same_team", "team_of"]
 
-_JUDGES = (Event.VERIFY, Event.CLOSE)
+_JUDGES = (Event.VERIFY, Event.CLOSE, Event.DISMISS, Event.GRADE)
+"""A lower grade and a dismissal are ways around the other two."""
 _AT_ONCE = 1_000
 
 
@@ -47,7 +48,7 @@ def same_team(one: str, other: str) -> bool:
 
 
 def check_judge(case: Case) -> None:
-    """Check that somebody may verify or close a danger; of general ones whoever has the permission may.
+    """Check that somebody may judge a danger; general ones may be judged by whoever has the permission.
 
     Raises:
         ForbiddenError: It is a major one and theirs; says who may.
@@ -64,9 +65,9 @@ def check_judge(case: Case) -> None:
     else:
         return
     raise ForbiddenError(
-        f"hidden danger {danger.id}: a major one is not verified or closed by {why}; it may be by an account with"
-        f" danger.verify of another post or another team, such as the regulator's"
-        f"（重大隐患不得由{why_zh}验收销号，须由其他岗位、其他单位或监管部门具有验收权限的人员办理）"
+        f"hidden danger {danger.id}: a major one is not verified, closed, dismissed or given a lower grade by {why};"
+        f" it may be by an account with danger.verify of another post or another team, such as the regulator's"
+        f"（重大隐患不得由{why_zh}验收、销号、降级，须由其他岗位、其他单位或监管部门具有验收权限的人员办理）"
     )
 
 

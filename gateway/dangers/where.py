@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from config.plant.model import Plant
+from config.plant.model import Plant, Text
 from gateway.access.roles import Scope
 from gateway.errors import BadRequestError
 from gateway.registry.store import Registry
 
-__all__ = ["Spot", "Where"]
+__all__ = ["Spot", "Stand", "Where"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,16 @@ class Spot:
     site: str = ""
     enterprise: str = ""
     district: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """Where a hazard unit stands, and whose it is."""
+
+    enterprise: str
+    district: str
+    position: tuple[float, float] | None
+    """Latitude and longitude, degrees; of its site where it has none."""
 
 
 _KINDS = {
@@ -74,6 +84,25 @@ class Where:
                 settled.add(other)
         return Spot(**known)
 
+    def stand(self, hazard_unit: str, scope: Scope) -> Stand | None:
+        """Return where a hazard unit stands, or None when there is none that may be seen."""
+        facts = self._facts("hazard-unit", hazard_unit, scope)
+        if facts is None:
+            return None
+        position = _position(facts) or _position(self._facts("site", facts.get("site", ""), Scope()) or {})
+        return Stand(facts["enterprise"], facts["district"], position)
+
+    def names(self, kind: str, codes: Iterable[str], scope: Scope) -> dict[str, Text]:
+        """Return how records that may be seen are called, by id; of enterprises and hazard units."""
+        wanted = set(codes) - {""}
+        found = self._registry.many(kind, wanted, scope)
+        names = {code: Text(one.name, str(one.body.get("name_en") or one.name)) for code, one in found.items()}
+        for code in wanted - set(names):
+            facts, own = self._facts(kind, code, scope), self._plant.enterprise
+            if facts is not None:
+                names[code] = own.name if kind == "enterprise" else self._plant.hazard_units[code].name
+        return names
+
     def of_alarm(self, row: Mapping[Any, Any], scope: Scope) -> Spot | None:
         """Return where an alarm is, or None when it may not be seen.
 
@@ -104,7 +133,7 @@ class Where:
         seen = facts is not None and scope.covers(facts["enterprise"], facts["district"])
         return facts if seen else None
 
-    def _of_plant(self, kind: str, name: str) -> dict[str, str] | None:
+    def _of_plant(self, kind: str, name: str) -> dict[str, Any] | None:
         plant, own = self._plant, self._plant.enterprise
         unit = name if kind == "hazard-unit" else ""
         vessel = ""
@@ -130,4 +159,11 @@ class Where:
             "site": plant.site.id,
             "enterprise": enterprise,
             "district": district,
+            "latitude_deg": plant.site.latitude_deg,
+            "longitude_deg": plant.site.longitude_deg,
         }
+
+
+def _position(facts: Mapping[str, Any]) -> tuple[float, float] | None:
+    north, east = facts.get("latitude_deg"), facts.get("longitude_deg")
+    return None if north is None or east is None else (float(north), float(east))

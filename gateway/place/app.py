@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from config.clock import Clock
 from config.plant.model import Plant
 from gateway.dangers.desk import Dangers
+from gateway.dangers.ledger import DangerLedger
 from gateway.dangers.watch import DangerWatch
 from gateway.dangers.where import Where
 from gateway.history.port import HistoryReader
@@ -35,6 +36,7 @@ class Place:
     care: Care
     rollup: RollUp
     dangers: Dangers
+    danger_ledger: DangerLedger
     danger_watch: DangerWatch
 
     def threads(self) -> dict[str, Callable[[threading.Event], None]]:
@@ -77,5 +79,6 @@ def make_place(ground: Ground) -> Place:
         care=Care(registry, changes, ground.reader, ground.clock),
         rollup=RollUp(registry, ground.reader),
         dangers=Dangers(ground.writing, ground.reader, ground.clock, registry, where),
+        danger_ledger=DangerLedger(ground.reader, ground.clock),
         danger_watch=DangerWatch(ground.writing, ground.reader, ground.clock, where),
     )

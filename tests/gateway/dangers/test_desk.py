@@ -128,6 +128,18 @@ def test_a_major_one_is_not_judged_by_who_found_or_rectified_it_or_their_team(of
     assert office.do(one, event, "zhao", scope=ACME).version == one.version + 1
 
 
+def test_a_lower_grade_and_a_dismissal_are_no_way_around(office: Office) -> None:
+    one = office.in_state(State.GRADED, MAJOR)
+    for event in (Event.GRADE, Event.DISMISS):
+        with pytest.raises(ForbiddenError, match="who found it"):
+            office.do(one, event, "li", grade=Grade.GENERAL)
+    with pytest.raises(BadRequestError, match="text"):
+        office.do(one, Event.GRADE, "zhao", grade=Grade.GENERAL, text="")
+    listed = office.do(one, Event.LIST, "gov", until_ms=office.clock.now_ms + DAY_MS)
+    with pytest.raises(ForbiddenError, match="authority"):
+        office.do(listed, Event.DISMISS, "zhao")
+
+
 def test_a_general_one_may_be_judged_by_who_found_it(office: Office) -> None:
     one = office.in_state(State.RECTIFIED)
     assert office.do(one, Event.VERIFY, "li").state is State.VERIFIED
