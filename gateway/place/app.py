@@ -14,6 +14,11 @@ from gateway.dangers.desk import Dangers
 from gateway.dangers.ledger import DangerLedger
 from gateway.dangers.watch import DangerWatch
 from gateway.dangers.where import Where
+from gateway.grading.book import GradeBook, Readings
+from gateway.grading.filings import Filings
+from gateway.grading.ground import Grounds
+from gateway.grading.meter import Meter
+from gateway.grading.state import Standings
 from gateway.history.port import HistoryReader
 from gateway.live import Board
 from gateway.records.queries import Queries
@@ -38,10 +43,14 @@ class Place:
     dangers: Dangers
     danger_ledger: DangerLedger
     danger_watch: DangerWatch
+    grades: GradeBook
+    filings: Filings
+    standings: Standings
+    meter: Meter
 
     def threads(self) -> dict[str, Callable[[threading.Event], None]]:
         """Return what is to run, by name, where the pipeline runs; each until its event is set."""
-        return {"uptake": self.uptake.run, "dangers": self.danger_watch.run}
+        return {"uptake": self.uptake.run, "dangers": self.danger_watch.run, "grades": self.meter.run}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,10 @@ def make_place(ground: Ground) -> Place:
     registry = Registry(ground.writing, ground.reader, ground.clock)
     changes = Changes(registry, ground.reader)
     where = Where(registry, ground.plant)
+    grounds = Grounds(registry, ground.plant)
+    filings = Filings(ground.writing, ground.reader, ground.clock, grounds)
+    standings = Standings(ground.writing, ground.reader)
+    readings = Readings(ground.plant, ground.board, ground.history, ground.queries)
     return Place(
         registry=registry,
         uptake=Uptake(registry, ground.plant),
@@ -81,4 +94,8 @@ def make_place(ground: Ground) -> Place:
         dangers=Dangers(ground.writing, ground.reader, ground.clock, registry, where),
         danger_ledger=DangerLedger(ground.reader, ground.clock),
         danger_watch=DangerWatch(ground.writing, ground.reader, ground.clock, where),
+        grades=GradeBook(grounds, filings, standings, readings, ground.clock),
+        filings=filings,
+        standings=standings,
+        meter=Meter(grounds, filings, standings, ground.plant, ground.board, ground.clock),
     )
