@@ -68,8 +68,9 @@ def _cell(state: Any, cell: Any, notes: dict[str, int]) -> str:  # noqa: ANN401 
     if hasattr(cell, "why"):
         return f"– {notes.setdefault(cell.why.en, len(notes) + 1)}"
     to, effects = getattr(cell, "to", cell), getattr(cell, "effects", ())
-    order = list(type(next(iter(effects)))) if effects else []
-    return " ".join(["·" if to is state else f"**{to}**", *(one.value for one in order if one in effects)])
+    kind: Any = type(next(iter(effects), None))
+    told = [one.value for one in kind if one in effects] if effects else []
+    return " ".join(["·" if to is state else f"**{to}**", *told])
 
 
 PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 
 from gateway.records.queries import STATES, Row
 from gateway.records.schema import OPEN_STATES, alarm, alarm_event, tag
 from gateway.records.transaction import using
 
-__all__ = ["Neighbourhood"]
+__all__ = ["Around", "Neighbourhood"]
 
 _EARLIER = 5
+_EACH = 25
+"""Alarms of each state, the newest."""
+_FIRST = 3
+"""And those that came first."""
+_COUNTED = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """Alarms around one, itself included."""
+
+    rows: tuple[Row, ...]
+    open: int
+    """How many are open, of each state not more than are counted."""
 
 
 class Neighbourhood:
@@ -25,7 +40,7 @@ class Neighbourhood:
     def __init__(self, reader: Engine) -> None:
         self._reader = reader
 
-    def around(self, row: Row, unit: str, tags: Sequence[str], span_ms: int, limit: int) -> list[Row]:
+    def around(self, row: Row, unit: str, tags: Sequence[str], span_ms: int) -> Around:
         """Return the alarms of a unit (without one: of some tags) that are open, or were raised near one in time.
 
         Args:
@@ -33,19 +48,23 @@ class Neighbourhood:
             unit: Empty: of none.
             tags: Then of these.
             span_ms: So near.
-            limit: So many of each state, the newest.
         """
         here = alarm.c.hazard_unit == unit if unit else alarm.c.tag.in_(tags)
-        found: list[Row] = []
+        near = row["raised_ms"] - span_ms, row["raised_ms"] + span_ms
+        found: dict[str, Row] = {}
+        count = 0
         with using(self._reader, "reading alarms around one") as connection:
             for state in STATES:
                 asked = select(alarm).where(here, alarm.c.state == state)
-                if state not in OPEN_STATES:
-                    near = row["raised_ms"] - span_ms, row["raised_ms"] + span_ms
-                    asked = asked.where(alarm.c.raised_ms.between(*near))
-                newest = asked.order_by(alarm.c.raised_ms.desc()).limit(limit)
-                found += [dict(one) for one in connection.execute(newest).mappings()]
-        return found
+                lately = asked.where(alarm.c.raised_ms.between(*near))
+                newest = (asked if state in OPEN_STATES else lately).order_by(alarm.c.raised_ms.desc()).limit(_EACH)
+                first = lately.order_by(alarm.c.raised_ms).limit(_FIRST)
+                for query in (newest, first):
+                    found |= {one["alarm_id"]: dict(one) for one in connection.execute(query).mappings()}
+                if state in OPEN_STATES:
+                    one_by_one = asked.with_only_columns(alarm.c.raised_ms).limit(_COUNTED)
+                    count += connection.scalar(select(func.count()).select_from(one_by_one.subquery())) or 0
+        return Around(tuple(found.values()), count)
 
     def like(self, row: Row, span_ms: int, limit: int) -> tuple[int, list[Row]]:
         """Return how many alarms of the same tag and condition there are up to one, and the last before it.

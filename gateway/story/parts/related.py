@@ -14,7 +14,6 @@ __all__ = ["RelatedContent", "tell_related"]
 
 _HOUR_MS = 3_600_000
 _MOST = 20
-_COUNTED = 500
 
 
 class RelatedAlarm(Model):
@@ -29,7 +28,7 @@ class RelatedContent(Model):
     """Alarms of the same unit or vehicle, worst and newest first."""
 
     items: tuple[RelatedAlarm, ...]
-    open: int = Field(description="Open alarms here, this one included; counted up to 500")
+    open: int = Field(description="Open alarms here, this one included; not more than 500 of a state")
     first_out: str = Field(description="Alarm that came first within the hour, perhaps this one")
 
 
@@ -38,9 +37,9 @@ def tell_related(case: Case) -> Said[RelatedContent]:
     alarm, tags = case.alarm, [one.name for one in case.sources.surroundings.of("vehicle", case.vehicle)]
     if not case.unit and not tags:
         return empty("不属于任何单元或车辆", "it belongs to no hazard unit or vehicle")
-    around = case.sources.neighbourhood.around(alarm, case.unit, tags, _HOUR_MS, _COUNTED)
-    rows = [row for row in around if row["alarm_id"] != alarm["alarm_id"]]
-    lately = [row for row in around if abs(row["onset_ms"] - alarm["onset_ms"]) <= _HOUR_MS]
+    around = case.sources.neighbourhood.around(alarm, case.unit, tags, _HOUR_MS)
+    rows = [row for row in around.rows if row["alarm_id"] != alarm["alarm_id"]]
+    lately = [row for row in around.rows if abs(row["onset_ms"] - alarm["onset_ms"]) <= _HOUR_MS]
     first = min([alarm, *lately], key=lambda row: (row["onset_ms"], row["alarm_id"]))
     rows.sort(key=lambda row: (row["state"] not in OPEN_STATES, row["tier"], -row["raised_ms"]))
     plant = case.sources.plant
@@ -54,7 +53,7 @@ def tell_related(case: Case) -> Said[RelatedContent]:
                 )
                 for row in rows[:_MOST]
             ),
-            open=sum(row["state"] in OPEN_STATES for row in around),
+            open=around.open,
             first_out=first["alarm_id"],
         )
     )
