@@ -123,9 +123,12 @@ class _Check:
             for kind, names in wanted.items()
             for name, version in self._registry.many(kind, names, self._scope).items()
         }
-        enterprises = {one.enterprise for one in found.values()} - {""}
-        owned = self._registry.many("enterprise", enterprises, self._scope)
-        return found | {("enterprise", name): version for name, version in owned.items()}
+        # What a row leaves out it takes from these: their enterprises, and the districts of both.
+        for kind in ("enterprise", "district"):
+            names = {getattr(one, kind) for one in found.values()} - {name for of, name in found if of == kind}
+            more = self._registry.many(kind, names, self._scope)
+            found |= {(kind, name): version for name, version in more.items()}
+        return found
 
     def _enterprises(self) -> frozenset[str]:
         """Return the enterprises with whose ids the ids of new records begin."""
