@@ -85,8 +85,9 @@ class _Check:
             faults = len(self._out.faults)
             body = self._modelled(row, said)
             if body is not None:
-                self._refers(row, body)
-                self._may(row, body)
+                if body != self._shown(row):  # who reads something in and changes nothing is asked nothing
+                    self._refers(row, body)
+                    self._may(row, body)
                 if len(self._out.faults) == faults:
                     self._out.drafts.append(Draft(row.kind, body, row.expected))
         self._levels()
@@ -99,10 +100,12 @@ class _Check:
     # --- what is known --------------------------------------------------------------------------------------------
 
     def _merged(self, row: Row) -> dict[str, Any]:
+        return {**self._shown(row), **row.said}
+
+    def _shown(self, row: Row) -> Mapping[str, Any]:
+        """Return what there is of a record, as far as it may be seen."""
         before = self._out.before.get((row.kind, row.said["id"]))
-        if before is None or before.gone or not self._sees(before):
-            return dict(row.said)
-        return {**before.body, **row.said}
+        return {} if before is None or before.gone or not self._sees(before) else before.body
 
     def _sees(self, version: Version) -> bool:
         return KINDS[version.kind].public or not version.enterprise or self._covers(version)
@@ -158,7 +161,7 @@ class _Check:
         """Take enterprise and district from what the row is part of, where it does not say them."""
         fields = KINDS[row.kind].model.model_fields
         for name in ("enterprise", "district"):
-            if name not in fields or said.get(name) or row.kind == "enterprise":
+            if name not in fields or said.get(name) or row.kind == "enterprise" or self._shown(row).get(name) == "":
                 continue
             for other, kind in _references(row.kind, said):
                 if other in ("district", "is_enterprise") or not said.get(other):
@@ -177,12 +180,13 @@ class _Check:
 
     def _refers(self, row: Row, body: Mapping[str, Any]) -> None:
         """Check that what is referred to exists, and is the same enterprise's."""
+        shown = self._shown(row)
         about = body.get("about_kind", "")
         if about and about not in KINDS:
             self._fault(row, "about_kind", about, f"应为其中之一：{'、'.join(KINDS)}", f"one of {', '.join(KINDS)}")
         for name, kind in _references(row.kind, body):
             target = body[name]
-            if not target:
+            if not target or (target == shown.get(name) and body.get("enterprise") == shown.get("enterprise")):
                 continue
             whose = self._whose(kind, target)
             title = KINDS[kind].title

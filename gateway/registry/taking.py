@@ -129,7 +129,7 @@ def _record(kind: str, body: Mapping[str, Any]) -> dict[str, Any] | None:
         return KINDS[kind].model.model_validate(body).model_dump(mode="json")
     except ValidationError as error:
         wrong = {one["loc"][0] for one in error.errors()}
-        if wrong & {"id", "enterprise"}:
+        if wrong & {"id", "enterprise", "name_zh"}:
             log.warning("not_a_record", kind=kind, id=body["id"], error=error.errors()[0]["msg"])
             return None
     return KINDS[kind].model.model_validate({k: v for k, v in body.items() if k not in wrong}).model_dump(mode="json")
