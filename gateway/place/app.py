@@ -13,8 +13,11 @@ from config.plant.model import Plant
 from gateway.history.port import HistoryReader
 from gateway.live import Board
 from gateway.records.queries import Queries
+from gateway.registry.bulk import Bulk
 from gateway.registry.care import Care
 from gateway.registry.changes import Changes
+from gateway.registry.importing import Importing
+from gateway.registry.imports import Imports
 from gateway.registry.rollup import RollUp
 from gateway.registry.store import Registry
 from gateway.registry.taking import Uptake
@@ -31,10 +34,11 @@ class Place:
     changes: Changes
     care: Care
     rollup: RollUp
+    imports: Imports
 
     def threads(self) -> dict[str, Callable[[threading.Event], None]]:
         """Return what is to run, by name, where the pipeline runs; each until its event is set."""
-        return {"uptake": self.uptake.run}
+        return {"uptake": self.uptake.run, "imports": self.imports.run}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +74,7 @@ def make_place(ground: Ground) -> Place:
         changes=changes,
         care=Care(registry, changes, ground.reader, ground.clock),
         rollup=RollUp(registry, ground.reader),
+        imports=Imports(
+            ground.writing, ground.reader, Importing(registry, Bulk(ground.writing, ground.clock)), ground.clock
+        ),
     )

@@ -106,7 +106,8 @@ def to_cell(value: Any) -> str | int | float | None:  # noqa: ANN401 - what reco
     if isinstance(value, str):
         return neutral(value)
     if isinstance(value, int | float):
-        return value
+        # A workbook holds 16 digits; what needs 17 is written as text, which is read as the same number.
+        return value if float(f"{value:.16g}") == value else repr(value)
     items = [str(one) for one in value]
     simple = all(item and not re.search(r"[;；\n]", item) for item in items) and not items[0].startswith("[")
     return neutral("; ".join(items) if simple else json.dumps(items, ensure_ascii=False))

@@ -108,9 +108,9 @@ class Importing:
             fault_count=len(faults),
             kinds={kind: {verdict: counts[verdict] for verdict in _VERDICTS} for kind, counts in kinds.items()},
             changes=tuple(shown),
-            written=not faults and not file.dry_run,
+            written=bool(changed) and not faults and not file.dry_run,
         )
-        if outcome.written and changed:
+        if outcome.written:
             say("writing", 0, len(changed))
             digest = sha256(b"".join(content for content, _ in file.tables)).hexdigest()
             move = Move(file.id, file.by, file.why, {"kinds": outcome.kinds, "sha256": digest, "why": file.why})

@@ -22,7 +22,7 @@ __all__ = ["GUIDE", "MOST_BYTES", "MOST_ROWS", "Reading", "is_workbook", "read_t
 GUIDE: Final = "填写说明 guide"
 """The sheet of a template that is for people."""
 MOST_BYTES: Final = 16 << 20
-MOST_ROWS: Final = 100_000
+MOST_ROWS: Final = 50_000
 """Of all sheets together."""
 _MOST_UNPACKED: Final = 128 << 20
 _MOST_PARTS: Final = 200

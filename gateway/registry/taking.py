@@ -23,7 +23,7 @@ __all__ = ["PLANT", "Difference", "Uptake", "named_by"]
 
 PLANT: Final = By("plant", "gateway")
 """In whose name the plant file speaks."""
-_AT_ONCE: Final = 2_000
+_AT_ONCE: Final = 1_000
 """Records in one transaction: the pipeline waits no longer for it than for one of its own."""
 _AGAIN_S: Final = 10.0
 _SCANNED: Final = 5_000

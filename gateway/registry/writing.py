@@ -25,6 +25,7 @@ __all__ = ["XLSX", "records_of", "template", "to_table", "to_workbook"]
 
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _PAGE: Final = 1_000
+_MOST_RECORDS: Final = 100_000
 _LINES: Final = (
     "每种记录一张表；第一行是列名，请勿改动。 One sheet for each kind; leave the first row as it is.",
     "空单元格表示默认值；删去某列则该项保持不变。 An empty cell is the default; no column: it stays as it is.",
@@ -41,14 +42,14 @@ def records_of(
     """Yield the records of a kind that may be seen and are wanted, in order of id.
 
     Raises:
-        BadRequestError: They are more than can be read in again.
+        BadRequestError: They are more than fit into one file.
     """
     after, count = "", 0
     while page := registry.page(kind, scope, wanted, at_ms=at_ms, after=after, limit=_PAGE):
         count += len(page)
-        if count > MOST_ROWS:
+        if count > _MOST_RECORDS:
             raise BadRequestError(
-                f"{kind}: more than {MOST_ROWS} records: ask for one enterprise or district（请缩小范围）"
+                f"{kind}: more than {_MOST_RECORDS} records: ask for one enterprise or district（请缩小范围）"
             )
         yield from page
         after = page[-1].id

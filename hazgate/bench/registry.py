@@ -63,9 +63,7 @@ def measure_registry(
     }
 
 
-def _import(
-    registry: Registry, bulk: Bulk, content: bytes, clock: Clock, say: Callable[[str], None]
-) -> dict[str, Any]:
+def _import(registry: Registry, bulk: Bulk, content: bytes, clock: Clock, say: Callable[[str], None]) -> dict[str, Any]:
     at_s: dict[str, float] = {}
 
     def told(stage: str, done: int, of: int) -> None:
@@ -101,16 +99,20 @@ def _bodies(kind: str, counts: dict[str, int], turn: str) -> Iterator[dict[str, 
     for number in range(counts[kind]):
         unit = number % units
         enterprise = f"b{unit % enterprises:05}"
-        named = {"name_zh": f"{KINDS[kind].title.zh} {number}", "name_en": turn, "enterprise": enterprise}
-        body: dict[str, Any] = {
+        named: dict[str, Any] = {
+            "name_zh": f"{KINDS[kind].title.zh} {number}",
+            "name_en": turn,
+            "enterprise": enterprise,
+        }
+        bodies: dict[str, dict[str, Any]] = {
             "enterprise": {"address": f"园区路 {number} 号", "latitude_deg": 36.85, "longitude_deg": 118.05},
             "hazard-unit": {"cas": "67-56-1", "exposed_people": number % 100},
             "vessel": {"hazard_unit": f"b{unit % enterprises:05}.u{unit}", "shape": "sphere", "capacity_m3": 1000.0},
             "person": {"phone": f"+86 138{number:08}"},
             "tag": {"hazard_unit": f"b{unit % enterprises:05}.u{unit}", "quantity": "level", "unit": "m"},
-        }[kind]
+        }
         if kind == "enterprise":
-            named = {"name_zh": named["name_zh"], "name_en": turn}
+            del named["enterprise"]
         letter = {"hazard-unit": "u"}.get(kind, kind[0] + kind[-1])
         name = f"b{number:05}" if kind == "enterprise" else f"{enterprise}.{letter}{number}"
-        yield {"id": name, **named, **body}
+        yield {"id": name, **named, **bodies[kind]}
