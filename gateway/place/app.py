@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import Engine
 
@@ -16,6 +17,7 @@ from gateway.records.queries import Queries
 from gateway.registry.bulk import Bulk
 from gateway.registry.care import Care
 from gateway.registry.changes import Changes
+from gateway.registry.files import tables_of
 from gateway.registry.importing import Importing
 from gateway.registry.imports import Imports
 from gateway.registry.rollup import RollUp
@@ -64,17 +66,24 @@ class Ground:
     clock: Clock
 
 
-def make_place(ground: Ground) -> Place:
-    """Put together what is known of the place."""
+def make_place(ground: Ground, files: Path | None = None) -> Place:
+    """Put together what is known of the place.
+
+    Args:
+        ground: What it is made of.
+        files: Of the registry, taken in at start.
+
+    Raises:
+        BadRequestError: These files cannot be read.
+    """
     registry = Registry(ground.writing, ground.reader, ground.clock)
     changes = Changes(registry, ground.reader)
+    importing = Importing(registry, Bulk(ground.writing, ground.clock))
     return Place(
         registry=registry,
-        uptake=Uptake(registry, ground.plant),
+        uptake=Uptake(registry, ground.plant, importing, () if files is None else tables_of(files)),
         changes=changes,
         care=Care(registry, changes, ground.reader, ground.clock),
         rollup=RollUp(registry, ground.reader),
-        imports=Imports(
-            ground.writing, ground.reader, Importing(registry, Bulk(ground.writing, ground.clock)), ground.clock
-        ),
+        imports=Imports(ground.writing, ground.reader, importing, ground.clock),
     )

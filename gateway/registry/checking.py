@@ -191,13 +191,11 @@ class _Check:
             whose = self._whose(kind, target)
             title = KINDS[kind].title
             if whose is None:
-                self._fault(row, name, target, f"已有{title.zh}的编号", f"the id of a {title.en} that exists")
+                self._fault(row, name, target, f"已有{title.zh}的编号", f"the id of an existing {title.en}")
             elif name not in ("enterprise", "district", "is_enterprise") and not KINDS[kind].public:
                 own = body.get("enterprise", "")
                 if whose.enterprise != own and whose.enterprise:
-                    self._fault(
-                        row, name, target, f"企业 {own or '（无）'} 的{title.zh}", f"a {title.en} of enterprise {own!r}"
-                    )
+                    self._fault(row, name, target, f"企业 {own or '（无）'} 的{title.zh}", f"one of enterprise {own}")
 
     def _may(self, row: Row, body: Mapping[str, Any]) -> None:
         """Check that who asks may write it, and that its id tells nothing of others' ids."""

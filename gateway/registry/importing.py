@@ -20,7 +20,7 @@ from gateway.registry.kinds import KINDS
 from gateway.registry.reading import Reading, is_workbook, read_table, read_workbook
 from gateway.registry.store import Draft, Registry
 
-__all__ = ["File", "Importing", "Outcome", "Say"]
+__all__ = ["MACHINES", "File", "Importing", "Outcome", "Say"]
 
 _FAULTS: Final = 1_000
 """Named, of all that are counted."""
@@ -31,6 +31,10 @@ _VERDICTS: Final = ("created", "changed", "unchanged")
 
 Say = Callable[[str, int, int], None]
 """Told the stage, how many rows are done, and of how many; 0: not known yet."""
+
+
+MACHINES: Final = frozenset({"plant", "file"})
+"""In whose name the plant file and the files beside it speak."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class File:
         by: In whose name.
         why: In the words of who asks.
         dry_run: Nothing is written.
+        yields: What a person wrote stays as it is.
     """
 
     id: str
@@ -52,6 +57,7 @@ class File:
     by: By
     why: str
     dry_run: bool
+    yields: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,7 @@ class Importing:
         if reading.rows:
             checked = check(self._registry, file.scope, reading.rows, merge=True)
         faults = sorted([*reading.faults, *checked.faults], key=lambda one: (one.sheet, one.row, one.column))
-        kinds, changed, shown = _compared(checked)
+        kinds, changed, shown = _compared(checked, yields=file.yields)
         outcome = Outcome(
             faults=tuple(faults[:_FAULTS]),
             fault_count=len(faults),
@@ -136,7 +142,9 @@ class Importing:
         return whole
 
 
-def _compared(checked: Checked) -> tuple[dict[str, Counter[str]], list[Draft], list[Mapping[str, Any]]]:
+def _compared(
+    checked: Checked, *, yields: bool
+) -> tuple[dict[str, Counter[str]], list[Draft], list[Mapping[str, Any]]]:
     """Return how many records of each kind are new, other and the same; those to be written; the first in detail."""
     kinds: dict[str, Counter[str]] = {}
     changed: list[Draft] = []
@@ -144,7 +152,8 @@ def _compared(checked: Checked) -> tuple[dict[str, Counter[str]], list[Draft], l
     for draft in checked.drafts:
         old = checked.before.get((draft.kind, draft.body["id"]))
         there = old is not None and not old.gone
-        same = there and old is not None and old.body == draft.body
+        kept = yields and old is not None and old.by not in MACHINES
+        same = kept or (there and old is not None and old.body == draft.body)
         verdict = "unchanged" if same else "changed" if there else "created"
         kinds.setdefault(draft.kind, Counter())[verdict] += 1
         if same:

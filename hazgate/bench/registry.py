@@ -45,7 +45,8 @@ def measure_registry(
     registry, bulk = Registry(desk, reader, clock), Bulk(desk, clock)
     say(f"taking up a plant of {tags} tags")
     began_s = clock.monotonic_s()
-    Uptake(registry, bench_plant(max(1, tags // 1_000), min(tags, 1_000))).turn()
+    plant = bench_plant(max(1, tags // 1_000), min(tags, 1_000))
+    Uptake(registry, plant, Importing(registry, bulk)).turn()
     uptake_s = clock.monotonic_s() - began_s
     first, second = (_import(registry, bulk, _workbook(rows, turn), clock, say) for turn in ("new", "changed"))
     for engine in (desk, reader):

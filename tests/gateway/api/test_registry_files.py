@@ -85,7 +85,7 @@ async def test_faults_are_told_in_both_languages(house: House, client: httpx.Asy
     assert answer["faults"] == [
         {
             "sheet": "person.csv", "row": 2, "column": "enterprise", "found": "nobody",
-            "allowed": {"zh": "已有企业的编号", "en": "the id of a enterprise that exists"},
+            "allowed": {"zh": "已有企业的编号", "en": "the id of an existing enterprise"},
         }
     ]  # fmt: skip
 
