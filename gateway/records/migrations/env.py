@@ -8,6 +8,7 @@ from gateway.records import (  # noqa: F401 - so that every table is known
     access_tables,
     desk_tables,
     duty_tables,
+    prevention_tables,
     registry_tables,
 )
 from gateway.records.monthly import kpi_month  # noqa: F401 - a table of the same metadata
