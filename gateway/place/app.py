@@ -10,8 +10,11 @@ from sqlalchemy import Engine
 
 from config.clock import Clock
 from config.plant.model import Plant
+from config.prevention import load_prevention
 from gateway.history.port import HistoryReader
 from gateway.live import Board
+from gateway.prevention.app import Prevention, make_prevention
+from gateway.prevention.means import Means
 from gateway.records.queries import Queries
 from gateway.registry.store import Registry
 
@@ -23,10 +26,11 @@ class Place:
     """Everything that is known of the place."""
 
     registry: Registry
+    prevention: Prevention
 
     def threads(self) -> dict[str, Callable[[threading.Event], None]]:
         """Return what is to run, by name, where the pipeline runs; each until its event is set."""
-        return {}
+        return {"prevention": self.prevention.rounds.run}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +58,14 @@ class Ground:
 
 def make_place(ground: Ground) -> Place:
     """Put together what is known of the place."""
-    return Place(registry=Registry(ground.writing, ground.reader, ground.clock))
+    registry = Registry(ground.writing, ground.reader, ground.clock)
+    means = Means(
+        writing=ground.writing,
+        reader=ground.reader,
+        clock=ground.clock,
+        registry=registry,
+        plant=ground.plant,
+        board=ground.board,
+        rules=load_prevention(),
+    )
+    return Place(registry=registry, prevention=make_prevention(means))
