@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gateway.prevention.commitments import Commitments
+from gateway.prevention.findings import Findings
+from gateway.prevention.live import Surroundings
 from gateway.prevention.means import Means
 from gateway.prevention.permits import Permits
+from gateway.prevention.ports import Dangers, OverdueChecks, TurnsIntoDanger
 from gateway.prevention.rounds import Rounds
 
-__all__ = ["Prevention", "make_prevention"]
+__all__ = ["Ports", "Prevention", "make_prevention"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +20,28 @@ class Prevention:
     """Everything that prevents."""
 
     permits: Permits
+    commitments: Commitments
+    findings: Findings
     rounds: Rounds
     """Keeps time; runs where the pipeline runs."""
 
 
-def make_prevention(means: Means) -> Prevention:
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What other rooms do for this one; None: nothing yet."""
+
+    dangers: Dangers | None = None
+    checks: OverdueChecks | None = None
+    reporting: TurnsIntoDanger | None = None
+
+
+NO_PORTS = Ports()
+
+
+def make_prevention(means: Means, ports: Ports = NO_PORTS) -> Prevention:
     """Put it together."""
     permits = Permits(means)
-    return Prevention(permits=permits, rounds=Rounds({"permits": permits.turn}, means.clock))
+    commitments = Commitments(means, Surroundings(means, permits, ports.dangers, ports.checks))
+    turns = {"permits": permits.turn, "commitments": commitments.turn}
+    findings = Findings(means, ports.reporting)
+    return Prevention(permits=permits, commitments=commitments, findings=findings, rounds=Rounds(turns, means.clock))
