@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gateway.prevention.around import Around
 from gateway.prevention.commitments import Commitments
 from gateway.prevention.findings import Findings
+from gateway.prevention.joint import Joint
 from gateway.prevention.live import Surroundings
 from gateway.prevention.means import Means
 from gateway.prevention.permits import Permits
@@ -22,6 +24,7 @@ class Prevention:
     permits: Permits
     commitments: Commitments
     findings: Findings
+    joint: Joint
     rounds: Rounds
     """Keeps time; runs where the pipeline runs."""
 
@@ -42,6 +45,9 @@ def make_prevention(means: Means, ports: Ports = NO_PORTS) -> Prevention:
     """Put it together."""
     permits = Permits(means)
     commitments = Commitments(means, Surroundings(means, permits, ports.dangers, ports.checks))
-    turns = {"permits": permits.turn, "commitments": commitments.turn}
+    joint = Joint(means, Around(means))
+    turns = {"permits": permits.turn, "commitments": commitments.turn, "joint": joint.turn}
     findings = Findings(means, ports.reporting)
-    return Prevention(permits=permits, commitments=commitments, findings=findings, rounds=Rounds(turns, means.clock))
+    return Prevention(
+        permits=permits, commitments=commitments, findings=findings, joint=joint, rounds=Rounds(turns, means.clock)
+    )
