@@ -29,6 +29,7 @@ from gateway.api import (
     operations,
     page,
     permits,
+    restricted,
     stream,
     tags,
 )
@@ -129,6 +130,7 @@ def _assemble(software_version: str, lifespan: Lifespan[FastAPI] | None) -> Fast
         inspections,
         joint,
         permits,
+        restricted,
         stream,
         page,
         login,

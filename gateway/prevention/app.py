@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from gateway.prevention.around import Around
 from gateway.prevention.commitments import Commitments
+from gateway.prevention.credit import Credit
 from gateway.prevention.findings import Findings
 from gateway.prevention.joint import Joint
 from gateway.prevention.live import Surroundings
 from gateway.prevention.means import Means
 from gateway.prevention.permits import Permits
 from gateway.prevention.ports import Dangers, OverdueChecks, TurnsIntoDanger
+from gateway.prevention.restricted import Restricted
 from gateway.prevention.rounds import Rounds
 
 __all__ = ["Ports", "Prevention", "make_prevention"]
@@ -25,6 +27,8 @@ class Prevention:
     commitments: Commitments
     findings: Findings
     joint: Joint
+    restricted: Restricted
+    credit: Credit
     rounds: Rounds
     """Keeps time; runs where the pipeline runs."""
 
@@ -49,5 +53,11 @@ def make_prevention(means: Means, ports: Ports = NO_PORTS) -> Prevention:
     turns = {"permits": permits.turn, "commitments": commitments.turn, "joint": joint.turn}
     findings = Findings(means, ports.reporting)
     return Prevention(
-        permits=permits, commitments=commitments, findings=findings, joint=joint, rounds=Rounds(turns, means.clock)
+        permits=permits,
+        commitments=commitments,
+        findings=findings,
+        joint=joint,
+        restricted=Restricted(means),
+        credit=Credit(means),
+        rounds=Rounds(turns, means.clock),
     )
