@@ -13,6 +13,7 @@ from gateway.prevention.live import Surroundings
 from gateway.prevention.means import Means
 from gateway.prevention.permits import Permits
 from gateway.prevention.ports import Dangers, OverdueChecks, TurnsIntoDanger
+from gateway.prevention.reports import Reports
 from gateway.prevention.restricted import Restricted
 from gateway.prevention.rounds import Rounds
 
@@ -29,6 +30,7 @@ class Prevention:
     joint: Joint
     restricted: Restricted
     credit: Credit
+    reports: Reports
     rounds: Rounds
     """Keeps time; runs where the pipeline runs."""
 
@@ -50,7 +52,8 @@ def make_prevention(means: Means, ports: Ports = NO_PORTS) -> Prevention:
     permits = Permits(means)
     commitments = Commitments(means, Surroundings(means, permits, ports.dangers, ports.checks))
     joint = Joint(means, Around(means))
-    turns = {"permits": permits.turn, "commitments": commitments.turn, "joint": joint.turn}
+    reports = Reports(means)
+    turns = {"permits": permits.turn, "commitments": commitments.turn, "joint": joint.turn, "reports": reports.turn}
     findings = Findings(means, ports.reporting)
     return Prevention(
         permits=permits,
@@ -59,5 +62,6 @@ def make_prevention(means: Means, ports: Ports = NO_PORTS) -> Prevention:
         joint=joint,
         restricted=Restricted(means),
         credit=Credit(means),
+        reports=reports,
         rounds=Rounds(turns, means.clock),
     )

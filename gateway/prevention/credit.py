@@ -110,7 +110,7 @@ class Credit:
         asked = select(credit).where(credit.c.enterprise == enterprise)
         with using(self._means.reader, "reading credit") as connection:
             return [
-                _status(row)
+                _status(dict(row))
                 for row in connection.execute(asked.order_by(credit.c.made_ms, credit.c.version)).mappings()
             ]
 
