@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from config.clock import Clock
 from config.plant.model import Plant
+from config.prevention import load_prevention
 from gateway.dangers.desk import Dangers
 from gateway.dangers.ledger import DangerLedger
 from gateway.dangers.watch import DangerWatch
@@ -22,6 +23,8 @@ from gateway.grading.meter import Meter
 from gateway.grading.state import Standings
 from gateway.history.port import HistoryReader
 from gateway.live import Board
+from gateway.prevention.app import Prevention, make_prevention
+from gateway.prevention.means import Means
 from gateway.records.queries import Queries
 from gateway.registry.bulk import Bulk
 from gateway.registry.care import Care
@@ -53,6 +56,7 @@ class Place:
     standings: Standings
     meter: Meter
     imports: Imports
+    prevention: Prevention
 
     def threads(self) -> dict[str, Callable[[threading.Event], None]]:
         """Return what is to run, by name, where the pipeline runs; each until its event is set."""
@@ -61,6 +65,7 @@ class Place:
             "dangers": self.danger_watch.run,
             "grades": self.meter.run,
             "imports": self.imports.run,
+            "prevention": self.prevention.rounds.run,
         }
 
 
@@ -119,4 +124,17 @@ def make_place(ground: Ground, files: Path | None = None) -> Place:
         standings=standings,
         meter=Meter(grounds, filings, standings, ground.plant, ground.board, ground.clock),
         imports=Imports(ground.writing, ground.reader, importing, ground.clock),
+        prevention=make_prevention(_means(ground, registry)),
+    )
+
+
+def _means(ground: Ground, registry: Registry) -> Means:
+    return Means(
+        writing=ground.writing,
+        reader=ground.reader,
+        clock=ground.clock,
+        registry=registry,
+        plant=ground.plant,
+        board=ground.board,
+        rules=load_prevention(),
     )
