@@ -27,6 +27,8 @@ from gateway.api import (
     login,
     operations,
     page,
+    registry,
+    registry_care,
     stream,
     tags,
 )
@@ -125,6 +127,8 @@ def _assemble(software_version: str, lifespan: Lifespan[FastAPI] | None) -> Fast
         danger_acts,
         kpi,
         backtests,
+        registry_care,
+        registry,
         stream,
         page,
         login,

@@ -17,7 +17,11 @@ from gateway.dangers.where import Where
 from gateway.history.port import HistoryReader
 from gateway.live import Board
 from gateway.records.queries import Queries
+from gateway.registry.care import Care
+from gateway.registry.changes import Changes
+from gateway.registry.rollup import RollUp
 from gateway.registry.store import Registry
+from gateway.registry.taking import Uptake
 
 __all__ = ["Ground", "Place", "make_place"]
 
@@ -27,13 +31,17 @@ class Place:
     """Everything that is known of the place."""
 
     registry: Registry
+    uptake: Uptake
+    changes: Changes
+    care: Care
+    rollup: RollUp
     dangers: Dangers
     danger_ledger: DangerLedger
     danger_watch: DangerWatch
 
     def threads(self) -> dict[str, Callable[[threading.Event], None]]:
         """Return what is to run, by name, where the pipeline runs; each until its event is set."""
-        return {"dangers": self.danger_watch.run}
+        return {"uptake": self.uptake.run, "dangers": self.danger_watch.run}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +70,14 @@ class Ground:
 def make_place(ground: Ground) -> Place:
     """Put together what is known of the place."""
     registry = Registry(ground.writing, ground.reader, ground.clock)
+    changes = Changes(registry, ground.reader)
     where = Where(registry, ground.plant)
     return Place(
         registry=registry,
+        uptake=Uptake(registry, ground.plant),
+        changes=changes,
+        care=Care(registry, changes, ground.reader, ground.clock),
+        rollup=RollUp(registry, ground.reader),
         dangers=Dangers(ground.writing, ground.reader, ground.clock, registry, where),
         danger_ledger=DangerLedger(ground.reader, ground.clock),
         danger_watch=DangerWatch(ground.writing, ground.reader, ground.clock, where),
