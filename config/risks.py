@@ -125,6 +125,8 @@ class RiskEdition:
     lifting: Lifting
     assess_every_years: int
     remind_days: int
+    ahead_ms: int
+    """By how much the clock of who checks may be ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,12 +217,19 @@ class _Assessment(_Row):
     remind_days: Annotated[int, Field(ge=0, le=366)]
 
 
+class _Checks(_Row):
+    source: _Words
+    confidence: _Words
+    ahead_minutes: _Number
+
+
 class _Edition(_Row):
     begins: Annotated[str, Field(alias="from", pattern=r"^\d{4}-\d{2}-\d{2}$")]
     lec: _Lec
     ls: _Ls
     dynamic: _Dynamic
     assessment: _Assessment
+    checks: _Checks
 
 
 class _File(_Row):
@@ -265,6 +274,7 @@ def _edition(one: _Edition) -> RiskEdition:
         ),
         assess_every_years=one.assessment.every_years,
         remind_days=one.assessment.remind_days,
+        ahead_ms=round(one.checks.ahead_minutes * 60_000),
     )
 
 

@@ -14,15 +14,16 @@ from config.risks import Colour, Method, RiskRules
 from gateway.access.roles import Scope
 from gateway.commands import By
 from gateway.dangers.where import Spot, Where
-from gateway.errors import ConflictError, NotFoundError
+from gateway.errors import BadRequestError, ConflictError, NotFoundError
 from gateway.records import audit
 from gateway.records.audit import Entry
 from gateway.records.dialects import storable
-from gateway.records.risk_tables import check_task, risk, risk_change, risk_event, risk_measure
+from gateway.records.risk_tables import check_record, check_task, risk, risk_change, risk_event, risk_measure
 from gateway.records.transaction import using
 from gateway.registry.store import seen_by
 from gateway.risks.grading import grade
 from gateway.risks.model import Measure, MeasureSort, Risk, RiskState, Sort
+from gateway.risks.moments import again, change_of
 
 __all__ = ["Change", "RiskDraft", "Risks", "Wanted", "risk_from"]
 
@@ -97,17 +98,19 @@ class Risks:
         """Write a new risk.
 
         Raises:
-            BadRequestError: A place does not exist, or a factor is no step.
+            BadRequestError: A place does not exist, a factor is no step, or the finding is no gap (any more).
         """
         now_ms = self._clock.wall_ms()
         new = self._made(f"RK{secrets.token_hex(12).upper()}", 1, draft, scope, by, now_ms)
         with using(self._writing, "writing a risk") as connection:
             connection.execute(insert(risk), _row(new))
+            if draft.gap:
+                _close_gap(connection, draft.gap, new.id, scope)
             self._note(connection, new, "risk.add", by, now_ms)
         return new
 
     def change(self, risk_id: str, draft: RiskDraft, expected: int | None, scope: Scope, by: By) -> Risk:
-        """Write a risk anew; the grade of the moment follows with the next look.
+        """Write a risk anew; the grade of the moment follows at once.
 
         Raises:
             NotFoundError: There is none that may be seen.
@@ -119,10 +122,11 @@ class Risks:
         with using(self._writing, "writing a risk") as connection:
             before = _locked(connection, risk_id, expected)
             made = self._made(risk_id, before.version + 1, draft, scope, by, now_ms)
-            same_grade = made.static_colour is before.static_colour
-            kept = {name: getattr(before, name) for name in _SYSTEM_FIELDS} if same_grade else {"lifted": True}
-            after = replace(made, **kept)
+            kept = {name: getattr(before, name) for name in _SYSTEM_FIELDS}
+            after = again(replace(made, **kept), now_ms, self.rules.at(now_ms).lifting)
             connection.execute(update(risk).where(risk.c.id == risk_id).values(_row(after)))
+            if (moved := change_of(before, after, now_ms)) is not None:
+                connection.execute(insert(risk_change), moved)
             self._note(connection, after, "risk.change", by, now_ms)
         return after
 
@@ -301,6 +305,13 @@ def _locked(connection: Connection, risk_id: str, expected: int | None) -> Risk:
     if before.ended_ms is not None:
         raise ConflictError(f"risk {risk_id} is none any more（风险已消除）")
     return before
+
+
+def _close_gap(connection: Connection, finding: str, risk_id: str, scope: Scope) -> None:
+    c = check_record.c
+    mine = (c.id == finding, c.gap.is_(True), c.gap_risk_id.is_(None), seen_by(scope, c.enterprise, c.district))
+    if not connection.execute(update(check_record).where(*mine).values(gap_risk_id=risk_id)).rowcount:
+        raise BadRequestError(f"gap: there is no open gap {finding!r}（无此未闭合的风险辨识缺口）")
 
 
 def _measures(connection: Connection, risks: Sequence[str]) -> dict[str, list[Measure]]:
