@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from sqlalchemy import ColumnElement, Engine, and_, insert, or_, select
@@ -32,6 +32,7 @@ from gateway.risks.tasks import CheckTasks, done
 
 __all__ = ["CheckDraft", "CheckFilter", "Checks", "Reporting"]
 
+T = TypeVar("T")
 _r = check_record.c
 
 
@@ -129,7 +130,7 @@ class Checks:
             BadRequestError: Something named does not exist (or may not be seen), or the time is none.
             ConflictError: The key was used for another check.
         """
-        name = f"CR{sha256(f'{by.account}\n{draft.key}'.encode()).hexdigest()[:24].upper()}"
+        name = _name_of(by.account, draft.key)
         if (before := self._before(name, draft)) is not None:
             return before
         now_ms = self._clock.wall_ms()
@@ -235,7 +236,12 @@ class Checks:
         return self._reporting.report(found, scope, by, made.id).id
 
 
-def _or_bad(field: str, get: Any, name: str, scope: Scope) -> Any:  # noqa: ANN401 - the one of the caller
+def _name_of(account: str, key: str) -> str:
+    """Return the id of a record: nobody else's key is the same."""
+    return f"CR{sha256(f'{account} {key}'.encode(errors='backslashreplace')).hexdigest()[:24].upper()}"
+
+
+def _or_bad(field: str, get: Callable[[str, Scope], T], name: str, scope: Scope) -> T:
     """Return what a draft names, or say that the draft is wrong."""
     try:
         return get(name, scope)

@@ -104,8 +104,10 @@ class RiskWatch:
             (risk.c.hazard_unit, found.units),
             (risk.c.vessel, found.vessels),
         ):
-            for some in _batches(sorted(names), _AT_ONCE):
-                asked.append(select(risk).where(column.in_(some), risk.c.ended_ms.is_(None)))
+            asked += [
+                select(risk).where(column.in_(some), risk.c.ended_ms.is_(None))
+                for some in _batches(sorted(names), _AT_ONCE)
+            ]
         told: set[str] = set()
         with using(self._reader, "reading risks that something lifts") as connection:
             for one in asked:
