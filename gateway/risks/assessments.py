@@ -177,7 +177,7 @@ class Assessments:
     def _stand(self, units: Sequence[Version], scope: Scope) -> Iterator[UnitStanding]:
         now_ms = self._clock.wall_ms()
         last = self._last([unit.id for unit in units], scope)
-        changes = self._changes({name: one.signed_ms for name, one in last.items()})
+        changes = self._changes({name: one.signed_ms for name, one in last.items()}, scope)
         edition = self._rules.at(now_ms)
         for unit in units:
             mine, moved = last.get(unit.id), tuple(changes.get(unit.id, ()))
@@ -196,7 +196,7 @@ class Assessments:
         with using(self._reader, "reading assessments") as connection:
             return {row["hazard_unit"]: _assessment(row) for row in connection.execute(asked).mappings()}
 
-    def _changes(self, signed_ms: Mapping[str, int]) -> dict[str, list[Reopening]]:
+    def _changes(self, signed_ms: Mapping[str, int], scope: Scope) -> dict[str, list[Reopening]]:
         """Return what changed of each of some units since it was signed: the unit, its vessels, what was filed."""
         if not signed_ms:
             return {}
@@ -205,7 +205,11 @@ class Assessments:
         of_unit = and_(c.kind == "hazard-unit", c.id.in_(list(signed_ms)), c.version > 1, c.since_ms > earliest)
         of_vessel = and_(c.kind == "vessel", c.parent.in_(list(signed_ms)), moved)
         columns = (c.kind, c.id, c.version, c.parent, c.since_ms, c.until_ms)
-        asked = select(*columns).where(or_(of_unit, of_vessel)).order_by(c.kind, c.id, c.version)
+        asked = (
+            select(*columns)
+            .where(or_(of_unit, of_vessel), seen_by(scope, c.enterprise, c.district))
+            .order_by(c.kind, c.id, c.version)
+        )
         newest: dict[tuple[str, str, str], Reopening] = {}
         with using(self._reader, "reading what changed of units") as connection:
             for row in connection.execute(asked).mappings():
@@ -221,7 +225,7 @@ class Assessments:
 
 
 def _moves(row: Mapping[Any, Any], signed_ms: int) -> Iterator[Reopening]:
-    """Yield that a record became so, and that it is no longer so: what left the unit is elsewhere in its next version."""
+    """Yield that a record became so, and that it is no longer so: what left a unit is elsewhere from then on."""
     if row["since_ms"] > signed_ms:
         yield Reopening(row["kind"], row["id"], row["version"], row["since_ms"])
     if signed_ms < row["until_ms"] < FOREVER_MS:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Engine, and_, or_, select
 
 from gateway.dangers.states import Grade
 from gateway.records.danger_tables import danger
-from gateway.records.risk_tables import check_task
+from gateway.records.risk_tables import check_task, risk
 from gateway.records.schema import alarm
 from gateway.records.transaction import using
 from gateway.risks.dynamic import Cause
@@ -87,8 +87,11 @@ class DangerCauses:
         """See `Causes`."""
         c = danger.c
         listed: ColumnElement[bool] = and_(c.listed_ms.is_not(None), c.delisted_ms.is_(None))
-        asked = select(c.id, c.risk_id, c.hazard_unit, c.vessel, c.found_ms, listed.label("listed")).where(
-            c.urgency > 0, c.grade == Grade.MAJOR.value
+        # Whoever reports a danger writes the id of a risk; it lifts those of its own enterprise alone.
+        own = and_(risk.c.id == c.risk_id, risk.c.enterprise == c.enterprise)
+        columns = (c.id, risk.c.id.label("risk_id"), c.hazard_unit, c.vessel, c.found_ms, listed.label("listed"))
+        asked = (
+            select(*columns).select_from(danger.outerjoin(risk, own)).where(c.urgency > 0, c.grade == Grade.MAJOR.value)
         )
         for row in _rows(self._reader, asked):
             cause = Cause("danger.listed" if row["listed"] else "danger.major", row["id"], row["found_ms"])

@@ -45,7 +45,7 @@ class LegalGrades(Protocol):
     """Knows the legal grades of units (GB 18218), where that room is there."""
 
     def grades(self, units: Sequence[str], scope: Scope, at_ms: int) -> Mapping[str, int | None]:
-        """Return unit -> grade 1 to 4, None: filed, and no major hazard source; units without a filing are not in it."""
+        """Return unit -> grade 1 to 4, or None: filed, and no major hazard source; without a filing it is absent."""
         ...
 
 
