@@ -1,5 +1,4 @@
 """Writes the state tables of docs/ from the code: `--write`, or `--check` (exit 1: not the same)."""
-"""Writes the tables of states into docs from the code: `--write`, or `--check` (exit 1: not the same)."""
 
 from __future__ import annotations
 
@@ -7,18 +6,11 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
-from collections.abc import Callable, Mapping
-from enum import StrEnum
-
-from config.plant.model import Text
 
 from config.plant.model import Text
 from gateway.dangers import states as dangers
 from gateway.handling import STAGE_NAMES, STAGES, HandlingEvent
 from gateway.lifecycle import LIFE_NAMES, TABLE, LifeEvent, No
-from gateway.prevention.notice_states import NOTICE_NAMES, NOTICES, NoticeEvent
-from gateway.prevention.permit_states import PERMIT_NAMES, PERMITS, PermitEvent
-from gateway.prevention.report_states import REPORT_NAMES, REPORTS, ReportEvent
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -89,29 +81,6 @@ PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "hidden-dangers.md": {"states": lambda: long_table_of(dangers.STATES, dangers.STATE_NAMES, dangers.EVENT_NAMES)},
 }
 """Page of docs/ -> name of a table in it -> how it is made."""
-def machine_table(table: Mapping[Any, Any], names: Mapping[Any, Text], events: type[StrEnum]) -> str:
-    """Return a machine of `gateway.prevention` as a table: a row for each state, a column for each event."""
-    lines = ["| state \\ event | " + " | ".join(f"`{event}`" for event in events) + " |"]
-    lines.append("|---" * (len(events) + 1) + "|")
-    notes: dict[str, int] = {}
-    for state, row in table.items():
-        cells = []
-        for event in events:
-            cell = row[event]
-            if isinstance(cell, No):
-                cells.append(f"– {notes.setdefault(cell.why.en, len(notes) + 1)}")
-            else:
-                to = "·" if cell.to is state else f"**{cell.to}**"
-                cells.append(" ".join([to, *sorted(effect.value for effect in cell.effects)]))
-        lines.append(f"| {state} · {names[state].zh} | " + " | ".join(cells) + " |")
-    lines += ["", "Refusals: " + " · ".join(f"{number} {why}" for why, number in notes.items())]
-    return "\n".join(lines)
-    "alarm-lifecycle.md": {"life": life_table, "handling": handling_table},
-    "prevention.md": {
-        "permits": lambda: machine_table(PERMITS, PERMIT_NAMES, PermitEvent),
-        "notices": lambda: machine_table(NOTICES, NOTICE_NAMES, NoticeEvent),
-        "reports": lambda: machine_table(REPORTS, REPORT_NAMES, ReportEvent),
-"""Page -> name of a table in it -> what it is to show."""
 
 
 def main() -> int:
@@ -131,16 +100,6 @@ def main() -> int:
             path.write_text(now, encoding="utf-8")
         same &= now == was
     return int(not same)
-    differs = False
-    for name, tables in PAGES.items():
-        page = written = (DOCS / name).read_text(encoding="utf-8")
-        for table, made in tables.items():
-            begin, end = f"<!-- {table}: made by scripts/render_lifecycle.py -->", f"<!-- /{table} -->"
-            pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
-            page = pattern.sub(f"{begin}\n{made()}\n{end}".replace("\\", r"\\"), page)
-            (DOCS / name).write_text(page, encoding="utf-8")
-        differs |= page != written
-    return int(differs)
 
 
 if __name__ == "__main__":
