@@ -36,7 +36,7 @@ def make_teller(
         duty=duty,
         nearby=Nearby(queries.engine),
         neighbourhood=Neighbourhood(queries.engine),
-        others=Others(grades=place.grades, dangers=place.dangers),
+        others=Others(place.grades, place.dangers, place.risks, place.prevention),
         clock=clock,
     )
     return Teller(sources, Hands(clock))

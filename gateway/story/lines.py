@@ -10,16 +10,21 @@ from typing import Any
 from gateway.api.models import Name
 from gateway.display import number_text
 from gateway.story.moments import clock_text, moment_text
+from gateway.story.parts.commitment import CommitmentContent
 from gateway.story.parts.contents import ContentsContent, Filling
 from gateway.story.parts.dangers import DangersContent
 from gateway.story.parts.grades import GradesContent
 from gateway.story.parts.history import HistoryContent
 from gateway.story.parts.inhibited import InhibitedContent
+from gateway.story.parts.neighbours import NeighboursContent
 from gateway.story.parts.papers import PapersContent
 from gateway.story.parts.people import PeopleContent
+from gateway.story.parts.permits import PermitsContent
 from gateway.story.parts.place import PlaceContent
 from gateway.story.parts.related import RelatedContent
 from gateway.story.parts.resources import ResourcesContent
+from gateway.story.parts.risks import RisksContent
+from gateway.story.parts.standing import StandingContent
 from gateway.story.parts.substance import SubstanceContent
 from gateway.story.parts.tag import TagContent
 from gateway.story.parts.trends import Trend, TrendsContent
@@ -146,6 +151,42 @@ def _dangers(told: DangersContent) -> Iterator[Line]:
         yield Line(_both(one.grade_name), text)
 
 
+def _permits(told: PermitsContent) -> Iterator[Line]:
+    for one in told.items:
+        people = ", ".join(f"{who.name} {who.phone}" for who in one.people)
+        late = " · 气体检测逾期 gas overdue" if one.gas_overdue else ""
+        yield Line(one.kind, f"{one.title} → {clock_text(one.end_ms)}{late} · {people}", 2)
+
+
+def _risks(told: RisksContent) -> Iterator[Line]:
+    for one in told.items:
+        risen = f" ↑ {one.dynamic_colour}" if one.lifted else ""
+        yield Line(f"{one.static_colour}{risen}", f"{one.name} · {'; '.join(one.measures)}")
+
+
+def _commitment(told: CommitmentContent) -> Iterator[Line]:
+    control = "风险受控 under control" if told.under_control else "风险未受控 not under control"
+    yield Line(told.day, f"{told.signed_by} {clock_text(told.signed_ms)} · {control}")
+    for one in told.contradictions:
+        yield Line("矛盾 but", _both(one.text))
+
+
+def _standing(told: StandingContent) -> Iterator[Line]:
+    if told.restriction is not None:
+        limit = "" if told.restriction.limit_t is None else f" ≤ {number_text(told.restriction.limit_t)} t"
+        yield Line("禁限控 substance", f"{told.restriction.level}{limit} · {', '.join(told.restriction.sources)}")
+    if told.credit is not None:
+        yield Line("信用 credit", f"{told.credit.standing} · {told.credit.from_day} · {told.credit.source}")
+
+
+def _neighbours(told: NeighboursContent) -> Iterator[Line]:
+    for one in told.items:
+        wind = "下风 downwind · " if one.downwind and told.wind_from_deg is not None else ""
+        people = "" if one.people is None else f" · {one.people} 人 people"
+        label = f"{one.distance_m / 1000:.1f} km {one.bearing_deg:.0f}°"
+        yield Line(label, f"{wind}{_both(one.name)}{people} {one.contact} {one.phone}")
+
+
 def _inhibited(told: InhibitedContent) -> Iterator[Line]:
     for one in told.items:
         yield Line(one.kind, f"{one.tag} {one.condition} → {moment_text(one.until_ms)} {one.reason}")
@@ -203,6 +244,11 @@ LINES: Mapping[str, Callable[[Any], Iterable[Line]]] = MappingProxyType(
         "substance": _substance,
         "papers": _papers,
         "dangers": _dangers,
+        "permits": _permits,
+        "risks": _risks,
+        "commitment": _commitment,
+        "standing": _standing,
+        "neighbours": _neighbours,
         "inhibited": _inhibited,
         "weather": _weather,
         "resources": _resources,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from gateway.dangers.desk import Dangers
 from gateway.grading.book import GradeBook
+from gateway.prevention.app import Prevention
+from gateway.risks.book import Risks
 
 __all__ = ["Others"]
 
@@ -16,3 +18,5 @@ class Others:
 
     grades: GradeBook | None = None
     dangers: Dangers | None = None
+    risks: Risks | None = None
+    prevention: Prevention | None = None

@@ -19,10 +19,14 @@ __all__ = ["COLUMNS", "PAGE_LINES", "Section", "Sheet", "sheet_of"]
 
 COLUMNS: tuple[Mapping[str, int], Mapping[str, int]] = (
     MappingProxyType(
-        {"tag": 5, "place": 8, "contents": 3, "grades": 4, "people": 8, "substance": 17, "papers": 3, "inhibited": 3}
+        {"tag": 5, "place": 7, "contents": 3, "grades": 3, "people": 8, "substance": 18, "standing": 2, "papers": 3,
+         "inhibited": 2}
     ),
-    MappingProxyType({"dangers": 6, "weather": 2, "resources": 6, "related": 8, "history": 8, "trends": 12}),
-)
+    MappingProxyType(
+        {"dangers": 5, "permits": 4, "risks": 4, "commitment": 3, "weather": 2, "neighbours": 6, "resources": 5,
+         "related": 7, "history": 6, "trends": 10}
+    ),
+)  # fmt: skip
 """Part -> at most so many lines, title not counted, for the left and the right half of the page."""
 
 PAGE_LINES = 66

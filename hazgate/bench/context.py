@@ -24,8 +24,8 @@ from gateway.records.schema import OPEN_STATES, alarm
 from hazgate.bench.asking import text_of
 from hazgate.bench.context_api import HISTORY_FILE, SCOPE_HEADER
 from hazgate.bench.pipeline import BenchError, wait_for
-from hazgate.bench.town import Town
-from hazgate.bench.town_rows import END_MS, fill_history, fill_records
+from hazgate.bench.town import END_MS, Town
+from hazgate.bench.town_rows import fill_history, fill_records
 from hazgate.leash import leashed
 
 __all__ = ["measure_context"]

@@ -38,8 +38,7 @@ from gateway.records.queries import Queries
 from gateway.shift.attachments import Attachments
 from gateway.shift.handover import Handovers
 from gateway.shift.links import Links
-from hazgate.bench.town import Town, town_plant
-from hazgate.bench.town_rows import END_MS
+from hazgate.bench.town import END_MS, Town, town_plant
 from hazgate.logs import log_for_operators
 
 __all__ = ["HISTORY_FILE", "SCOPE_HEADER", "main"]

@@ -20,10 +20,12 @@ from config.plant.model import (
 )
 from config.units import Quantity
 
-__all__ = ["Town", "UnitOf", "enterprise_id", "tags_of", "town_plant"]
+__all__ = ["CAS", "END_MS", "Town", "UnitOf", "district_id", "enterprise_id", "tags_of", "town_plant"]
 
 CAS = ("67-56-1", "7664-41-7", "7782-50-5", "71-43-2", "108-88-3")
 TAGS_PER_UNIT = 10
+END_MS = 1_796_083_200_000
+"""The present of the province."""
 _PER_VESSEL = (
     ("LEVEL", Quantity.FRACTION, InstrumentKind.LEVEL_TRANSMITTER, "%"),
     ("TEMP", Quantity.TEMPERATURE, InstrumentKind.TEMPERATURE_TRANSMITTER, "degC"),

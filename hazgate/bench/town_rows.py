@@ -12,21 +12,17 @@ import msgspec
 import numpy as np
 from sqlalchemy import Engine, Table, insert, text
 
-from gateway.grading.filings import Body
-from gateway.grading.state import Contents, Standing
 from gateway.history.duckdb_store import HistoryStore
 from gateway.records.danger_tables import danger
 from gateway.records.database import checkpoint
-from gateway.records.grading_tables import grade_filing, grade_now
 from gateway.records.registry_tables import FOREVER_MS, record
 from gateway.records.schema import alarm, alarm_event, inhibition, tag
 from gateway.registry.kinds import KINDS
-from hazgate.bench.town import CAS, Town, UnitOf, district_id, enterprise_id, tags_of
+from hazgate.bench.town import CAS, END_MS, Town, UnitOf, district_id, enterprise_id, tags_of
+from hazgate.bench.town_rooms import rooms_of
 
-__all__ = ["END_MS", "fill_history", "fill_records"]
+__all__ = ["fill_history", "fill_records"]
 
-END_MS = 1_796_083_200_000
-"""The present of the province."""
 _DAY_MS, _HOUR_MS, _MINUTE_MS = 86_400_000, 3_600_000, 60_000
 _CHUNK = 10_000
 _CONDITIONS = ("HH", "H", "L", "LL", "STALE", "BAD_PV")
@@ -49,8 +45,7 @@ def fill_records(engine: Engine, town: Town, say: Callable[[str], None]) -> None
         (alarm_event, _events(town)),
         (danger, _dangers(town, chance)),
         (inhibition, _inhibitions(names)),
-        (grade_filing, _filings(town)),
-        (grade_now, _grades(town)),
+        *rooms_of(town),
     )
     for table, rows in tables:
         say(f"filling {table.name}")
@@ -197,28 +192,6 @@ def _dangers(town: Town, chance: np.random.Generator) -> Iterator[Row]:
             "title": f"{number}号隐患", "text": "法兰渗漏" * 20, "found_ms": found_ms, "found_by": "li",
             "deadline_ms": found_ms + 30 * _DAY_MS, "over_ms": None if is_open else found_ms + _DAY_MS,
         }  # fmt: skip
-
-
-def _filings(town: Town) -> Iterator[Row]:
-    body = msgspec.json.encode(Body((), ())).decode()
-    for unit in town.of_units():
-        yield {
-            **_whose(unit), "version": 1, "filed_on": "2026-01-05", "filed_ms": END_MS - 300 * _DAY_MS,
-            "number": "BA-1", "standard": "GB 18218-2018", "people": 10, "alpha": 1.0, "s": 2.8, "r": 2.8, "grade": 4,
-            "body": body, "by": "bench", "note": "",
-        }  # fmt: skip
-
-
-def _grades(town: Town) -> Iterator[Row]:
-    for unit in town.of_units():
-        held = tuple(Contents(name, unit.cas, 0.55, 550.0, 434.5, 55.0, END_MS - 500, "level") for name in unit.vessels)
-        body = msgspec.json.encode(Standing(held, ())).decode()
-        figures = {"at_ms": END_MS - 9_000, "grade": 4, "rank": 1, "s": 1.7, "r": 1.7, "complete": True}
-        yield {**_whose(unit), **figures, "body": body}
-
-
-def _whose(unit: UnitOf) -> Row:
-    return {"unit": unit.id, "enterprise": enterprise_id(unit.enterprise), "district": unit.district}
 
 
 def _inhibitions(names: list[str]) -> Iterator[Row]:
