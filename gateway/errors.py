@@ -11,6 +11,7 @@ GatewayError
  +-- NotFoundError            what was asked for does not exist
  +-- BadRequestError          what was asked for makes no sense; says which part and what is allowed
  |    +-- FaultyError          rows of the registry make no sense; names every fault
+ |    +-- DeclarationError         substances of a unit that GB 18218 cannot be applied to; names each
  +-- ConflictError            what was asked for does not fit what there is now
  +-- UnauthenticatedError     nobody knows who asks
  +-- ForbiddenError           who asks may not
@@ -28,6 +29,7 @@ __all__ = [
     "BrokerError",
     "ConflictError",
     "CredentialsError",
+    "DeclarationError",
     "FaultyError",
     "ForbiddenError",
     "GatewayError",
@@ -102,6 +104,18 @@ class FaultyError(BadRequestError):
         self.faults = tuple(faults)
         more = f" (and {len(self.faults) - 5} more)" if len(self.faults) > 5 else ""  # noqa: PLR2004 - of a sentence
         super().__init__("; ".join(map(str, self.faults[:5])) + more)
+
+
+class DeclarationError(BadRequestError):
+    """Substances of a hazard unit that GB 18218 cannot be applied to.
+
+    Attributes:
+        faults: What is wrong, item by item.
+    """
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(faults))
 
 
 class UnauthenticatedError(GatewayError):

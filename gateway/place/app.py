@@ -11,6 +11,15 @@ from sqlalchemy import Engine
 
 from config.clock import Clock
 from config.plant.model import Plant
+from gateway.dangers.desk import Dangers
+from gateway.dangers.ledger import DangerLedger
+from gateway.dangers.watch import DangerWatch
+from gateway.dangers.where import Where
+from gateway.grading.book import GradeBook, Readings
+from gateway.grading.filings import Filings
+from gateway.grading.ground import Grounds
+from gateway.grading.meter import Meter
+from gateway.grading.state import Standings
 from gateway.history.port import HistoryReader
 from gateway.live import Board
 from gateway.records.queries import Queries
@@ -36,11 +45,23 @@ class Place:
     changes: Changes
     care: Care
     rollup: RollUp
+    dangers: Dangers
+    danger_ledger: DangerLedger
+    danger_watch: DangerWatch
+    grades: GradeBook
+    filings: Filings
+    standings: Standings
+    meter: Meter
     imports: Imports
 
     def threads(self) -> dict[str, Callable[[threading.Event], None]]:
         """Return what is to run, by name, where the pipeline runs; each until its event is set."""
-        return {"uptake": self.uptake.run, "imports": self.imports.run}
+        return {
+            "uptake": self.uptake.run,
+            "dangers": self.danger_watch.run,
+            "grades": self.meter.run,
+            "imports": self.imports.run,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +99,11 @@ def make_place(ground: Ground, files: Path | None = None) -> Place:
     """
     registry = Registry(ground.writing, ground.reader, ground.clock)
     changes = Changes(registry, ground.reader)
+    where = Where(registry, ground.plant)
+    grounds = Grounds(registry, ground.plant)
+    filings = Filings(ground.writing, ground.reader, ground.clock, grounds)
+    standings = Standings(ground.writing, ground.reader)
+    readings = Readings(ground.plant, ground.board, ground.history, ground.queries)
     importing = Importing(registry, Bulk(ground.writing, ground.clock))
     return Place(
         registry=registry,
@@ -85,5 +111,12 @@ def make_place(ground: Ground, files: Path | None = None) -> Place:
         changes=changes,
         care=Care(registry, changes, ground.reader, ground.clock),
         rollup=RollUp(registry, ground.reader),
+        dangers=Dangers(ground.writing, ground.reader, ground.clock, registry, where),
+        danger_ledger=DangerLedger(ground.reader, ground.clock),
+        danger_watch=DangerWatch(ground.writing, ground.reader, ground.clock, where),
+        grades=GradeBook(grounds, filings, standings, readings, ground.clock),
+        filings=filings,
+        standings=standings,
+        meter=Meter(grounds, filings, standings, ground.plant, ground.board, ground.clock),
         imports=Imports(ground.writing, ground.reader, importing, ground.clock),
     )
