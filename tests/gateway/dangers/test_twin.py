@@ -20,6 +20,7 @@ from gateway.dangers.ledger import DangerSort, Wanted, key_of
 from gateway.dangers.model import Danger, rank_of, urgency_of
 from gateway.dangers.sheets import to_csv
 from gateway.dangers.states import OVER, STATES, Event, Go, Grade, State
+from gateway.dangers.where import Spot
 from gateway.errors import BadRequestError, ConflictError, ForbiddenError
 from tests.gateway.dangers.office import ALL, DAY_MS, HOUR_MS, ON_BOTH, Office, an_office, who
 
@@ -84,7 +85,9 @@ def test_what_is_kept_fits_what_happened(shared: Office, steps: list[tuple[Any, 
         shared.clock.now_ms += HOUR_MS
         until_ms = shared.clock.now_ms + days * DAY_MS
         plan = Plan("wang", "m", 0.0, until_ms, "p")
-        act = Act(event, one.id, one.version, f"{shared.clock.now_ms}", grade, plan, until_ms, receipt, "1")
+        place = Spot(hazard_unit="cl2") if event is Event.ASSIGN else None
+        said = f"{shared.clock.now_ms}"
+        act = Act(event, one.id, one.version, said, grade, plan, until_ms, receipt, "1", place)
         try:
             after = shared.dangers.act(act, who(account, supervises=True))
         except (BadRequestError, ConflictError, ForbiddenError):
