@@ -122,6 +122,8 @@ class Dangers:
         placed = act if act.place is None else replace(act, place=self.where.spot(act.place, who.scope))
         with using(self._writing, "working on a hidden danger") as connection:
             before = locked(connection, act.danger_id) or seen
+            if not who.scope.covers(before.enterprise, before.district):  # handed over a moment ago
+                raise _none(act.danger_id)
             key = act.key_by(who.by.account)
             if is_done(connection, act.danger_id, key):
                 return before
@@ -153,7 +155,7 @@ class Dangers:
         with using(self._reader, "reading hidden dangers") as connection:
             row = connection.execute(asked).mappings().first()
         if row is None:
-            raise NotFoundError(f"there is no hidden danger {danger_id!r}（不存在）")
+            raise _none(danger_id)
         return danger_from(dict(row))
 
     def _before(self, name: str, found: Found, scope: Scope) -> Danger | None:
@@ -246,3 +248,7 @@ class Dangers:
 
 def _seen(scope: Scope) -> ColumnElement[bool]:
     return seen_by(scope, danger.c.enterprise, danger.c.district)
+
+
+def _none(danger_id: str) -> NotFoundError:
+    return NotFoundError(f"there is no hidden danger {danger_id!r}（不存在）")
