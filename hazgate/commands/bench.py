@@ -16,9 +16,10 @@ from rich.console import Console
 from rich.table import Table
 
 from config.clock import SystemClock
-from hazgate.arguments import records_address, wrong_use
+from hazgate.arguments import RecordsOption, RecordsPassword, records_address, wrong_use
 from hazgate.bench.backtest import measure_backtest
 from hazgate.bench.core import Effort, checks, numba_version, run_core
+from hazgate.bench.dangers import measure_dangers
 from hazgate.bench.detection import detect
 from hazgate.bench.handling import measure_handling
 from hazgate.bench.kpi import measure_kpi
@@ -211,6 +212,28 @@ def kpi(
     else:
         for key, value in row.items():
             console.print(f"{key:16} {value}")
+
+
+@app.command()
+def dangers(
+    number: Annotated[int, typer.Option("--dangers", min=1, help="How many.")] = 500_000,
+    enterprises: Annotated[int, typer.Option(min=1, help="Whose; each has four units.")] = 5_000,
+    seed: Annotated[int, typer.Option(help="Of the generator.")] = 1,
+    folder: Annotated[Path | None, typer.Option(help="Where the records are made (2 kB a danger).")] = None,
+    records: RecordsOption = "",
+    records_password_file: RecordsPassword = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """隐患台账的查询时间。 How long it takes to ask for hidden dangers."""
+    console = Console(stderr=True)
+    address = records_address(records, records_password_file)
+    with tempfile.TemporaryDirectory(prefix="hazgate-bench-", dir=folder) as place:
+        row = measure_dangers(Path(place), number, enterprises, seed, SystemClock(), console.print, address)
+    if as_json:
+        typer.echo(json.dumps({"machine": machine(), "cases": [row]}, indent=2))
+    else:
+        for key, value in row.items():
+            console.print(f"{key:20} {value}")
 
 
 @app.command()
