@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import math
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from config.liquids import load_liquids
 from config.plant.model import HazardUnit, Plant, Vessel
@@ -162,26 +162,38 @@ def _unit_of(version: Version) -> Unit:
         district=version.district,
         name_zh=version.name,
         name_en=str(body.get("name_en", "")),
-        people=body.get("exposed_people"),
+        people=_people(body.get("exposed_people")),
     )
 
 
 def _tank_of(version: Version) -> Tank:
     body = version.body
-    figures: Mapping[str, Any] = {
-        name: body.get(name) for name in ("capacity_m3", "height_m", "design_max_t", "density_kg_m3")
-    }
+    shape, at_c = body.get("shape"), _figure(body.get("density_at_c"))
     return Tank(
         id=version.id,
         enterprise=version.enterprise,
         district=version.district,
         unit=version.parent,
-        shape=VesselShape(body.get("shape", VesselShape.VERTICAL_TANK)),
+        shape=VesselShape(shape) if shape in set(VesselShape) else VesselShape.REACTOR,
         cas=str(body.get("cas", "")),
-        density_at_c=float(body.get("density_at_c", 20.0)),
-        expansion_per_k=float(body.get("expansion_per_k", 0.0)),
-        **figures,
+        capacity_m3=_figure(body.get("capacity_m3")),
+        height_m=_figure(body.get("height_m")),
+        design_max_t=_figure(body.get("design_max_t")),
+        density_kg_m3=_figure(body.get("density_kg_m3")),
+        density_at_c=20.0 if at_c is None else at_c,
+        expansion_per_k=_figure(body.get("expansion_per_k")) or 0.0,
     )
+
+
+def _people(found: object) -> int | None:
+    return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else None
+
+
+def _figure(found: object) -> float | None:
+    """Return a figure of a record; an older kind of record may hold anything, and none of it ends the worker."""
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return None
+    return float(found) if math.isfinite(found) else None
 
 
 def _filled_up(tank: Tank) -> Tank:

@@ -153,7 +153,9 @@ class Meter:
 
     def _carry_over(self, watch: Watch) -> None:
         """Take over what was known and written of units and vessels: by this process, else by an earlier one."""
-        kept = self._standings.many([unit.id for unit in watch.units], _ALL)
+        names = [unit.id for unit in watch.units]
+        self._standings.keep_only(names)
+        kept = self._standings.many(names, _ALL)
         contents = {one.vessel: one for now in kept.values() for one in now.standing.contents}
         known = known_of(watch.tanks, contents)
         if self._load is not None:

@@ -348,3 +348,27 @@ def test_a_small_unit_of_which_a_part_is_not_known_is_not_called_harmless(office
     office.show("C-1.LEVEL", 50.0)
     office.turn()
     assert [(one.before, one.after) for one in crossings(office)] == [(None, 3)], "what grows is told all the same"
+
+
+def test_a_unit_that_is_weighed_no_more_has_no_figures(office: Office) -> None:
+    office.put("hazard-unit", "spare", enterprise="acme", exposed_people=1)
+    office.put("vessel", "T-2", enterprise="acme", hazard_unit="spare", shape="sphere", cas=METHANOL,
+               capacity_m3=1000.0, height_m=12.0)  # fmt: skip
+    office.show("T-2.LEVEL", 50.0)
+    office.turn()
+    assert now(office, "spare").s == pytest.approx(500 * 0.7909 / 500)
+    office.put("vessel", "T-2", enterprise="acme", hazard_unit="meoh", shape="sphere")
+    office.turn()
+    assert office.place.standings.of_unit("spare", ALL) is None
+    found = office.place.grades.of_unit("spare", ALL)
+    assert found is not None
+    assert (found.operational_s, found.complete) == (None, False)
+
+
+def test_a_record_that_is_none_of_ours_ends_nothing(office: Office) -> None:
+    office.put("vessel", "C-1", enterprise="bravo", hazard_unit="cl2", shape="barrel", cas=CHLORINE,
+               capacity_m3="much", height_m=True, design_max_t=7)  # fmt: skip
+    office.show("C-1.LEVEL", 50.0)
+    office.turn()
+    (inside,) = now(office).standing.contents
+    assert (inside.mass_t, inside.basis) == (7, "design_max")
