@@ -10,6 +10,10 @@ from sqlalchemy import Engine
 
 from config.clock import Clock
 from config.plant.model import Plant
+from gateway.dangers.desk import Dangers
+from gateway.dangers.ledger import DangerLedger
+from gateway.dangers.watch import DangerWatch
+from gateway.dangers.where import Where
 from gateway.grading.book import GradeBook, Readings
 from gateway.grading.filings import Filings
 from gateway.grading.ground import Grounds
@@ -18,7 +22,11 @@ from gateway.grading.state import Standings
 from gateway.history.port import HistoryReader
 from gateway.live import Board
 from gateway.records.queries import Queries
+from gateway.registry.care import Care
+from gateway.registry.changes import Changes
+from gateway.registry.rollup import RollUp
 from gateway.registry.store import Registry
+from gateway.registry.taking import Uptake
 
 __all__ = ["Ground", "Place", "make_place"]
 
@@ -28,6 +36,13 @@ class Place:
     """Everything that is known of the place."""
 
     registry: Registry
+    uptake: Uptake
+    changes: Changes
+    care: Care
+    rollup: RollUp
+    dangers: Dangers
+    danger_ledger: DangerLedger
+    danger_watch: DangerWatch
     grades: GradeBook
     filings: Filings
     standings: Standings
@@ -35,7 +50,7 @@ class Place:
 
     def threads(self) -> dict[str, Callable[[threading.Event], None]]:
         """Return what is to run, by name, where the pipeline runs; each until its event is set."""
-        return {"grades": self.meter.run}
+        return {"uptake": self.uptake.run, "dangers": self.danger_watch.run, "grades": self.meter.run}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +79,21 @@ class Ground:
 def make_place(ground: Ground) -> Place:
     """Put together what is known of the place."""
     registry = Registry(ground.writing, ground.reader, ground.clock)
+    changes = Changes(registry, ground.reader)
+    where = Where(registry, ground.plant)
     grounds = Grounds(registry, ground.plant)
     filings = Filings(ground.writing, ground.reader, ground.clock, grounds)
     standings = Standings(ground.writing, ground.reader)
     readings = Readings(ground.plant, ground.board, ground.history, ground.queries)
     return Place(
         registry=registry,
+        uptake=Uptake(registry, ground.plant),
+        changes=changes,
+        care=Care(registry, changes, ground.reader, ground.clock),
+        rollup=RollUp(registry, ground.reader),
+        dangers=Dangers(ground.writing, ground.reader, ground.clock, registry, where),
+        danger_ledger=DangerLedger(ground.reader, ground.clock),
+        danger_watch=DangerWatch(ground.writing, ground.reader, ground.clock, where),
         grades=GradeBook(grounds, filings, standings, readings, ground.clock),
         filings=filings,
         standings=standings,
