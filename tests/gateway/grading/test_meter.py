@@ -372,3 +372,25 @@ def test_a_record_that_is_none_of_ours_ends_nothing(office: Office) -> None:
     office.turn()
     (inside,) = now(office).standing.contents
     assert (inside.mass_t, inside.basis) == (7, "design_max")
+
+
+def test_what_the_registry_says_is_gone_is_gone_and_was_there(office: Office) -> None:
+    office.put("vessel", "C-1", enterprise="bravo", hazard_unit="cl2", shape="horizontal_tank", cas=CHLORINE)
+    office.put("hazard-unit", "meoh", enterprise="acme")
+    there_ms = office.clock.now_ms
+    office.clock.now_ms += 1000
+    for kind, name in (("vessel", "C-1"), ("hazard-unit", "meoh")):
+        office.place.registry.write([Draft(kind, {"id": name}, gone=True)], ANN, "torn down")
+    office.clock.now_ms += 1000
+    book = office.place.grades
+    for at_ms, there in ((None, False), (there_ms, True), (T0 - 1000, False), (office.clock.now_ms, False)):
+        assert (book.contents("C-1", ALL, at_ms) is not None) == there
+        assert (book.of_unit("meoh", ALL, at_ms) is not None) == there
+        assert book.account("cl2", ALL, at_ms) is not None, "the unit is still there"
+    tanks = office.place.filings.grounds.tanks
+    assert [[tank.id for tank in tanks("cl2", at_ms)] for at_ms in (None, there_ms)] == [[], ["C-1"]]
+    office.show("C-1.LEVEL", 50.0)
+    office.turn()
+    assert office.place.standings.of_unit("meoh", ALL) is None
+    assert now(office).standing.contents == ()
+    assert book.of_unit("meoh", BRAVO, there_ms) is None
