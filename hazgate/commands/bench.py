@@ -26,8 +26,8 @@ from hazgate.bench.handling import measure_handling
 from hazgate.bench.kpi import measure_kpi
 from hazgate.bench.notify import measure_notify
 from hazgate.bench.pipeline import CASES, BenchError, Stores, machine, run_case
-from hazgate.bench.town import Town
 from hazgate.bench.registry import measure_registry
+from hazgate.bench.town import Town
 
 __all__ = ["app"]
 
@@ -217,7 +217,29 @@ def kpi(
 
 
 @app.command()
-def context(
+def dangers(
+    number: Annotated[int, typer.Option("--dangers", min=1, help="How many.")] = 500_000,
+    enterprises: Annotated[int, typer.Option(min=1, help="Whose; each has four units.")] = 5_000,
+    seed: Annotated[int, typer.Option(help="Of the generator.")] = 1,
+    folder: Annotated[Path | None, typer.Option(help="Where the records are made (2 kB a danger).")] = None,
+    records: RecordsOption = "",
+    records_password_file: RecordsPassword = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """隐患台账的查询时间。 How long it takes to ask for hidden dangers."""
+    console = Console(stderr=True)
+    address = records_address(records, records_password_file)
+    with tempfile.TemporaryDirectory(prefix="hazgate-bench-", dir=folder) as place:
+        row = measure_dangers(Path(place), number, enterprises, seed, SystemClock(), console.print, address)
+    if as_json:
+        typer.echo(json.dumps({"machine": machine(), "cases": [row]}, indent=2))
+    else:
+        for key, value in row.items():
+            console.print(f"{key:20} {value}")
+
+
+@app.command()
+def context(  # noqa: PLR0917 - typer passes options by name
     enterprises: Annotated[int, typer.Option(min=1)] = 5_000,
     units: Annotated[int, typer.Option(min=1, help="Hazard units, ten tags each.")] = 20_000,
     alarms: Annotated[int, typer.Option(min=1, help="In the last 30 days.")] = 1_000_000,
@@ -237,22 +259,6 @@ def context(
             return measure_context(data or Path(place), records, town, (cold, warm), SystemClock(), say)
 
     _show_one("context", measure, as_json=as_json)
-def dangers(
-    number: Annotated[int, typer.Option("--dangers", min=1, help="How many.")] = 500_000,
-    enterprises: Annotated[int, typer.Option(min=1, help="Whose; each has four units.")] = 5_000,
-    folder: Annotated[Path | None, typer.Option(help="Where the records are made (2 kB a danger).")] = None,
-    records: RecordsOption = "",
-    records_password_file: RecordsPassword = None,
-    """隐患台账的查询时间。 How long it takes to ask for hidden dangers."""
-    console = Console(stderr=True)
-    address = records_address(records, records_password_file)
-    with tempfile.TemporaryDirectory(prefix="hazgate-bench-", dir=folder) as place:
-        row = measure_dangers(Path(place), number, enterprises, seed, SystemClock(), console.print, address)
-    if as_json:
-        typer.echo(json.dumps({"machine": machine(), "cases": [row]}, indent=2))
-    else:
-        for key, value in row.items():
-            console.print(f"{key:20} {value}")
 
 
 @app.command()

@@ -13,7 +13,8 @@ __all__ = ["METHANOL", "register_town", "write"]
 METHANOL = {
     "id": "67-56-1", "name_zh": "甲醇", "name_en": "methanol", "un": ["1230"], "hazard_class": "3",
     "hazards": ["H225", "H331"], "signal": "danger", "isolation_m": 50, "protect_day_m": 300, "protect_night_m": 500,
-    "isolation_source": "ERG 2020, guide 131", "disposal": "切断火源，泡沫覆盖", "disposal_en": "No sparks; cover with foam",
+    "isolation_source": "ERG 2020, guide 131", "disposal": "切断火源，泡沫覆盖",
+    "disposal_en": "No sparks; cover with foam",
     "first_aid": "移至新鲜空气处", "protection": "自给式呼吸器", "extinguishing": "抗溶性泡沫",
 }  # fmt: skip
 

@@ -17,7 +17,7 @@ from gateway.access.roles import Role, Scope
 from gateway.errors import HistoryError
 from gateway.story.plan import PARTS, Parts
 from gateway.story.teller import AlarmContext, Teller
-from gateway.story.telling import PartKind
+from gateway.story.telling import PartKind, Said
 from tests.gateway.api.people import ACME, BRAVO, TWO_ENTERPRISES, House, make_house
 from tests.gateway.api.world import T0, World, client_of, make_world
 from tests.support.town import register_town, write
@@ -232,7 +232,7 @@ def _teller(world: World, kinds: dict[str, PartKind]) -> Teller:
 
 @pytest.mark.parametrize("broken", sorted(PARTS))
 def test_any_part_may_raise(world: World, broken: str) -> None:
-    def fail(_: object) -> Any:
+    def fail(_: object) -> Said[Any]:
         raise RuntimeError("secret")
 
     row = world.raise_alarm("a1")
