@@ -11,6 +11,8 @@ from sqlalchemy import Engine
 
 from config.clock import Clock
 from config.plant.model import Plant
+from config.prevention import load_prevention
+from config.risks import load_risk_rules
 from gateway.dangers.desk import Dangers
 from gateway.dangers.ledger import DangerLedger
 from gateway.dangers.watch import DangerWatch
@@ -22,6 +24,8 @@ from gateway.grading.meter import Meter
 from gateway.grading.state import Standings
 from gateway.history.port import HistoryReader
 from gateway.live import Board
+from gateway.prevention.app import Prevention, make_prevention
+from gateway.prevention.means import Means
 from gateway.records.queries import Queries
 from gateway.registry.bulk import Bulk
 from gateway.registry.care import Care
@@ -32,6 +36,14 @@ from gateway.registry.imports import Imports
 from gateway.registry.rollup import RollUp
 from gateway.registry.store import Registry
 from gateway.registry.taking import Uptake
+from gateway.risks.announcement import Announcement
+from gateway.risks.assessments import Assessments
+from gateway.risks.book import Risks
+from gateway.risks.causes import AlarmCauses, CheckCauses, DangerCauses
+from gateway.risks.checks import Checks
+from gateway.risks.map import RiskMap
+from gateway.risks.tasks import CheckTasks
+from gateway.risks.watch import RiskWatch
 
 __all__ = ["Ground", "Place", "make_place"]
 
@@ -53,6 +65,14 @@ class Place:
     standings: Standings
     meter: Meter
     imports: Imports
+    prevention: Prevention
+    risks: Risks
+    check_tasks: CheckTasks
+    checks: Checks
+    assessments: Assessments
+    risk_map: RiskMap
+    announcement: Announcement
+    risk_watch: RiskWatch
 
     def threads(self) -> dict[str, Callable[[threading.Event], None]]:
         """Return what is to run, by name, where the pipeline runs; each until its event is set."""
@@ -61,6 +81,8 @@ class Place:
             "dangers": self.danger_watch.run,
             "grades": self.meter.run,
             "imports": self.imports.run,
+            "prevention": self.prevention.rounds.run,
+            "risks": self.risk_watch.run,
         }
 
 
@@ -105,13 +127,19 @@ def make_place(ground: Ground, files: Path | None = None) -> Place:
     standings = Standings(ground.writing, ground.reader)
     readings = Readings(ground.plant, ground.board, ground.history, ground.queries)
     importing = Importing(registry, Bulk(ground.writing, ground.clock))
+    writing, reader, clock = ground.writing, ground.reader, ground.clock
+    dangers = Dangers(writing, reader, clock, registry, where)
+    rules = load_risk_rules()
+    risks = Risks(writing, reader, clock, where, rules)
+    tasks = CheckTasks(writing, reader, clock)
+    causes = (AlarmCauses(reader), CheckCauses(reader), DangerCauses(reader))
     return Place(
         registry=registry,
         uptake=Uptake(registry, ground.plant, importing, () if files is None else tables_of(files)),
         changes=changes,
         care=Care(registry, changes, ground.reader, ground.clock),
         rollup=RollUp(registry, ground.reader),
-        dangers=Dangers(ground.writing, ground.reader, ground.clock, registry, where),
+        dangers=dangers,
         danger_ledger=DangerLedger(ground.reader, ground.clock),
         danger_watch=DangerWatch(ground.writing, ground.reader, ground.clock, where),
         grades=GradeBook(grounds, filings, standings, readings, ground.clock),
@@ -119,4 +147,24 @@ def make_place(ground: Ground, files: Path | None = None) -> Place:
         standings=standings,
         meter=Meter(grounds, filings, standings, ground.plant, ground.board, ground.clock),
         imports=Imports(ground.writing, ground.reader, importing, ground.clock),
+        prevention=make_prevention(_means(ground, registry)),
+        risks=risks,
+        check_tasks=tasks,
+        checks=Checks(writing, reader, clock, where, risks, tasks, dangers),
+        assessments=Assessments(writing, reader, clock, registry, rules),
+        risk_map=RiskMap(registry, reader),
+        announcement=Announcement(registry, reader),
+        risk_watch=RiskWatch(writing, reader, clock, rules, causes),
+    )
+
+
+def _means(ground: Ground, registry: Registry) -> Means:
+    return Means(
+        writing=ground.writing,
+        reader=ground.reader,
+        clock=ground.clock,
+        registry=registry,
+        plant=ground.plant,
+        board=ground.board,
+        rules=load_prevention(),
     )

@@ -18,6 +18,7 @@ from rich.table import Table
 from config.clock import SystemClock
 from hazgate.arguments import RecordsOption, RecordsPassword, records_address, wrong_use
 from hazgate.bench.backtest import measure_backtest
+from hazgate.bench.context import measure_context
 from hazgate.bench.core import Effort, checks, numba_version, run_core
 from hazgate.bench.dangers import measure_dangers
 from hazgate.bench.detection import detect
@@ -26,6 +27,7 @@ from hazgate.bench.kpi import measure_kpi
 from hazgate.bench.notify import measure_notify
 from hazgate.bench.pipeline import CASES, BenchError, Stores, machine, run_case
 from hazgate.bench.registry import measure_registry
+from hazgate.bench.town import Town
 
 __all__ = ["app"]
 
@@ -234,6 +236,29 @@ def dangers(
     else:
         for key, value in row.items():
             console.print(f"{key:20} {value}")
+
+
+@app.command()
+def context(  # noqa: PLR0917 - typer passes options by name
+    enterprises: Annotated[int, typer.Option(min=1)] = 5_000,
+    units: Annotated[int, typer.Option(min=1, help="Hazard units, ten tags each.")] = 20_000,
+    alarms: Annotated[int, typer.Option(min=1, help="In the last 30 days.")] = 1_000_000,
+    dangers: Annotated[int, typer.Option(min=0, help="Hidden dangers.")] = 500_000,
+    cold: Annotated[int, typer.Option(min=1, help="Questions after a restart.")] = 200,
+    warm: Annotated[int, typer.Option(min=1, help="Questions then.")] = 1_000,
+    seed: Annotated[int, typer.Option(help="Of the generator.")] = 1,
+    records: Annotated[str, typer.Option(help="postgresql://...: an empty database; default SQLite.")] = "",
+    data: Annotated[Path | None, typer.Option(help="Keep the stores there, or use those that are (3 GB).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """一条报警的全部背景：用时。 How long everything around an alarm takes."""
+    town = Town(enterprises, units, alarms, dangers, seed)
+
+    def measure(say: Callable[[str], None]) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory(prefix="hazgate-bench-") as place:
+            return measure_context(data or Path(place), records, town, (cold, warm), SystemClock(), say)
+
+    _show_one("context", measure, as_json=as_json)
 
 
 @app.command()
