@@ -107,8 +107,8 @@ async def test_the_grade_of_the_moment_and_its_history(world: World, client: htt
     assert [(one["was"], one["now"]) for one in history["changes"]] == [("blue", "orange")]
     counts = (await look(client, "/risks/counts"))["items"]
     assert counts == [{"static_colour": "blue", "dynamic_colour": "orange", "risks": 1}]
-    stale = await client.put(f"{ROOT}/risks/{risk['risk_id']}", json={"name": "x", "sort": "post", **LS, "version": 9})
-    assert stale.status_code in {409, 422}
+    body = {"name": "x", "sort": "post", "hazard_unit": "meoh", **LS, "version": 9}
+    assert (await client.put(f"{ROOT}/risks/{risk['risk_id']}", json=body)).status_code == 409
 
 
 async def test_the_scales_say_where_they_are_from(client: httpx.AsyncClient) -> None:
@@ -118,14 +118,16 @@ async def test_the_scales_say_where_they_are_from(client: httpx.AsyncClient) -> 
     assert [band["low"] for band in scales["scales"][0]["bands"]] == [320, 160, 70, 20, 0]
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [{"factors": {"likelihood": 4}}, {"factors": {"likelihood": 2.5, "severity": 1}}, {"hazard_unit": "nowhere"},
-     {"method": "x"}, {"name": ""}, {"factors": {"likelihood": 1, "severity": 1, "exposure": 1}}, {"gap": "CR0"}],
+WRONG: tuple[dict[str, Any], ...] = (
+    {"factors": {"likelihood": 4}}, {"factors": {"likelihood": 2.5, "severity": 1}}, {"hazard_unit": "nowhere"},
+    {"method": "x"}, {"name": ""}, {"factors": {"likelihood": 1, "severity": 1, "exposure": 1}}, {"gap": "CR0"},
 )  # fmt: skip
-async def test_what_makes_no_sense_is_refused(client: httpx.AsyncClient, wrong: dict[str, Any]) -> None:
-    body = {"name": "x", "sort": "post", "hazard_unit": "meoh", **LS, **wrong}
-    assert (await client.post(f"{ROOT}/risks", json=body)).status_code == 422
+
+
+async def test_what_makes_no_sense_is_refused(client: httpx.AsyncClient) -> None:
+    for wrong in WRONG:
+        body = {"name": "x", "sort": "post", "hazard_unit": "meoh", **LS, **wrong}
+        assert (await client.post(f"{ROOT}/risks", json=body)).status_code == 422, wrong
 
 
 async def test_assessments_over_http(world: World, client: httpx.AsyncClient) -> None:
@@ -185,16 +187,21 @@ async def test_the_map(world: World, client: httpx.AsyncClient) -> None:
     assert (by_id["hazard-unit/cl2"]["properties"]["static_colour"], unit["legal_grade"]) == (None, None)
 
 
-@pytest.mark.parametrize(
-    ("bbox", "seen"),
-    [("118,36,119,36.85", ["site/mini", "hazard-unit/meoh"]), ("118.05,36,119,37", ["vessel/T-1"]),
-     ("179,-40,-179,-30", ["site/north", "hazard-unit/cl2"]), ("0,0,1,1", [])],
-)  # fmt: skip
-async def test_a_part_of_the_map(world: World, client: httpx.AsyncClient, bbox: str, seen: list[str]) -> None:
+BOXES = {
+    "118,36,119,36.85": ["site/mini", "hazard-unit/meoh"],
+    "118.05,36,119,37": ["vessel/T-1"],
+    "179,-40,-179,-30": ["site/north", "hazard-unit/cl2"],
+    "0,0,1,1": [],
+}
+
+
+async def test_a_part_of_the_map(world: World, client: httpx.AsyncClient) -> None:
     register(world)
-    drawn = await look(client, "/risks/map", bbox=bbox)
-    assert [one["id"] for one in drawn["features"]] == seen
+    for bbox, seen in BOXES.items():
+        drawn = await look(client, "/risks/map", bbox=bbox)
+        assert [one["id"] for one in drawn["features"]] == seen, bbox
     assert (await look(client, "/risks/map", kind="vessel", limit=1))["features"][0]["id"] == "vessel/T-1"
+    assert (await look(client, "/risks/map", limit=1))["left_off"] == 4
     for wrong in ("1,2,3", "0,2,1,1", "181,0,182,1", "a,b,c,d"):
         assert (await client.get(f"{ROOT}/risks/map?bbox={wrong}")).status_code == 422
 
@@ -273,53 +280,46 @@ async def theirs(house: House, guarded: httpx.AsyncClient) -> dict[str, str]:
             "record": record["record_id"]}  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["/risks", "/risks?hazard_unit=cl2", "/risks?enterprise=bravo", "/risks/counts", "/risks/map", "/check-tasks",
-     "/check-tasks?hazard_unit=cl2", "/check-tasks?overdue=true", "/checks", "/checks?gap=true", "/risk-assessments",
-     "/risk-assessments?enterprise=bravo", "/risk-assessments/cl2", "/risks/announcement.csv?site=mini",
-     "/risks/announcement.html?site=mini", "/risks/map?at_ms=1800000000000"],
+PATHS = (
+    "/risks", "/risks?hazard_unit=cl2", "/risks?enterprise=bravo", "/risks/counts", "/risks/map", "/check-tasks",
+    "/check-tasks?hazard_unit=cl2", "/check-tasks?overdue=true", "/checks", "/checks?gap=true", "/risk-assessments",
+    "/risk-assessments?enterprise=bravo", "/risk-assessments/cl2", "/risks/announcement.csv?site=mini",
+    "/risks/announcement.html?site=mini", "/risks/map?at_ms=1800000000000",
 )  # fmt: skip
-async def test_no_answer_names_what_is_hidden(
-    house: House, guarded: httpx.AsyncClient, theirs: dict[str, str], path: str
-) -> None:
+ACTS: tuple[tuple[str, str, str, dict[str, Any] | None], ...] = (
+    ("GET", "/risks/{}", "risk", None), ("GET", "/risks/{}/history", "risk", None),
+    ("PUT", "/risks/{}", "risk", {"name": "x", "sort": "post", "hazard_unit": "meoh", **LS}),
+    ("POST", "/risks/{}/end", "risk", {}), ("POST", "/risks/{}/measures", "risk", {"sort": "training", "text": "x"}),
+    ("POST", "/risk-measures/{}/checks", "measure", {"text": "x", "every": 1, "unit": "day"}),
+    ("POST", "/check-tasks/{}/end", "task", {}), ("GET", "/checks/{}", "record", None),
+)  # fmt: skip
+
+
+async def test_no_answer_names_what_is_hidden(house: House, guarded: httpx.AsyncClient, theirs: dict[str, str]) -> None:
     house.world.clock.now_ms += DAY_MS
-    mine = house.token(Role.ENTERPRISE, ACME)
-    answer = await guarded.get(f"{ROOT}{path}", headers=mine)
-    assert answer.status_code == 200
-    assert [one for one in (*HIDDEN, *theirs.values()) if one in answer.text] == []
-    if path == "/risks/counts":
-        assert answer.json()["items"] == []
-    for scope in (BRAVO, DISTRICT) if path in {"/risks", "/check-tasks", "/checks"} else (BRAVO,):
-        other = await guarded.get(f"{ROOT}{path}", headers=house.token(Role.ENTERPRISE, scope))
-        assert "acme" not in other.text
-        assert other.status_code in {200, 404}
+    mine, other = house.token(Role.ENTERPRISE, ACME), house.token(Role.ENTERPRISE, BRAVO)
+    for path in PATHS:
+        answer = await guarded.get(f"{ROOT}{path}", headers=mine)
+        assert answer.status_code == 200, path
+        assert [one for one in (*HIDDEN, *theirs.values()) if one in answer.text] == [], path
+        assert "acme" not in (await guarded.get(f"{ROOT}{path}", headers=other)).text, path
+    assert (await look(guarded, "/risks/counts", mine))["items"] == []
+    for path in ("/risks", "/check-tasks", "/checks"):
+        for headers in (other, house.token(Role.REGULATOR, DISTRICT)):
+            assert len((await look(guarded, path, headers))["items"]) == (headers is other), path
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "of", "body"),
-    [("GET", "/risks/{}", "risk", None), ("GET", "/risks/{}/history", "risk", None),
-     ("PUT", "/risks/{}", "risk", {"name": "x", "sort": "post", "hazard_unit": "meoh", **LS}),
-     ("POST", "/risks/{}/end", "risk", {}), ("POST", "/risks/{}/measures", "risk", {"sort": "training", "text": "x"}),
-     ("POST", "/risk-measures/{}/checks", "measure", {"text": "x", "every": 1, "unit": "day"}),
-     ("POST", "/check-tasks/{}/end", "task", {}), ("GET", "/checks/{}", "record", None)],
-)  # fmt: skip
-async def test_one_that_is_hidden_does_not_exist(  # noqa: PLR0913 - a table
-    house: House,
-    guarded: httpx.AsyncClient,
-    theirs: dict[str, str],
-    method: str,
-    path: str,
-    of: str,
-    body: dict[str, Any] | None,
+async def test_one_that_is_hidden_does_not_exist(
+    house: House, guarded: httpx.AsyncClient, theirs: dict[str, str]
 ) -> None:
     mine = house.token(Role.ENTERPRISE, ACME)
-    said = []
-    for name in (theirs[of], "ABSENT0"):
-        answer = await guarded.request(method, f"{ROOT}{path.format(name)}", json=body, headers=mine)
-        said.append((answer.status_code, answer.text.replace(name, "…")))
-    assert said[0] == said[1]
-    assert said[0][0] == 404
+    for method, path, of, body in ACTS:
+        said = []
+        for name in (theirs[of], "ABSENT0"):
+            answer = await guarded.request(method, f"{ROOT}{path.format(name)}", json=body, headers=mine)
+            said.append((answer.status_code, answer.text.replace(name, "…")))
+        assert said[0] == said[1], path
+        assert said[0][0] == 404, path
 
 
 async def test_each_act_needs_its_permission(house: House, guarded: httpx.AsyncClient) -> None:

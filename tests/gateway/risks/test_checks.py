@@ -70,12 +70,13 @@ def test_told_again_after_a_crash_in_between(office: Office, monkeypatch: pytest
     def crash(*_: object) -> None:
         raise Crash
 
-    risk = office.risk()
-    with monkeypatch.context() as patched, pytest.raises(Crash):
-        patched.setattr("gateway.risks.checks.audit.append", crash)
-        office.check("k1", risk_id=risk.id, **FINDING)
+    task = office.task(office.risk())
+    with monkeypatch.context() as patched:
+        patched.setattr("gateway.risks.checks.done", crash)
+        with pytest.raises(Crash):
+            office.check("k1", task_id=task.id, **FINDING)
     assert office.checks.page(CheckFilter(), ALL, None, 9) == [], "the record was not kept, the danger was"
-    kept = office.check("k1", risk_id=risk.id, **FINDING)
+    kept = office.check("k1", task_id=task.id, **FINDING)
     assert [one.id for one in office.dangers.open_at(ALL, hazard_unit="meoh")] == [kept.danger_id]
 
 

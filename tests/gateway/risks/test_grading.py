@@ -63,7 +63,8 @@ def test_what_is_no_step_is_refused(factors: dict[str, float], said: str) -> Non
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("{from: 160, colour: orange", "{from: 400, colour: orange"), ("{from: 160, colour: orange", "{from: 160, colour: blue"),
+    [("{from: 160, colour: orange", "{from: 400, colour: orange"),
+     ("{from: 160, colour: orange", "{from: 160, colour: blue"),
      ("every_years: 3", "every_years: 0"), ("value: 0.5, zh: 很", "value: .nan, zh: 很"), ("ahead_minutes", "ahead"),
      ("{from: 70,", "{from: 70, above: 60,"), ("alarm.1: 3", "alarm.1: 9")],
 )  # fmt: skip

@@ -54,8 +54,9 @@ def test_what_is_at_a_vessel_lifts_that_vessel_and_the_unit(office: Office) -> N
 
 @pytest.mark.parametrize(
     ("changes", "colour"),
-    [({"inhibited": "shelved"}, "red"), ({"inhibited": "out_of_service"}, "blue"), ({"inhibited": "suppressed"}, "blue"),
-     ({"retrospective": True}, "blue"), ({"tier": 4}, "blue"), ({"hazard_unit": "", "vessel": ""}, "blue")],
+    [({"inhibited": "shelved"}, "red"), ({"inhibited": "out_of_service"}, "blue"),
+     ({"inhibited": "suppressed"}, "blue"), ({"retrospective": True}, "blue"),
+     ({"tier": 4}, "blue"), ({"hazard_unit": "", "vessel": ""}, "blue")],
 )  # fmt: skip
 def test_which_alarms_count(office: Office, changes: dict[str, object], colour: str) -> None:
     one = office.risk()
