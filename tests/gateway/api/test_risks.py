@@ -19,8 +19,8 @@ from tests.gateway.api.world import T0, World, client_of
 
 ROOT = "/api/v1"
 DAY_MS = 86_400_000
-LS = {"method": "ls", "factors": {"likelihood": 3, "severity": 5}}
-LEC = {"method": "lec", "factors": {"likelihood": 6, "exposure": 6, "consequence": 15}}
+LS: dict[str, Any] = {"method": "ls", "factors": {"likelihood": 3, "severity": 5}}
+LEC: dict[str, Any] = {"method": "lec", "factors": {"likelihood": 6, "exposure": 6, "consequence": 15}}
 HIDDEN = ("cl2", "bravo", "氯气泄漏风险", "北厂")
 
 
@@ -45,7 +45,7 @@ def register(world: World) -> None:
     """Put places on the map: a site, two units of two enterprises, a tank, one thing without a position."""
     acme, bravo = {"enterprise": "acme"}, {"enterprise": "bravo"}
     here = {"latitude_deg": 36.8, "longitude_deg": 118.0}
-    bodies = [
+    bodies: list[tuple[str, dict[str, Any]]] = [
         ("site", {"id": "mini", "name_zh": "南厂", "name_en": "South", **acme, **here}),
         ("site", {"id": "north", "name_zh": "北厂", **bravo, "latitude_deg": -36.0, "longitude_deg": -179.5}),
         ("hazard-unit", {"id": "meoh", "name_zh": "甲醇罐区", "site": "mini", **acme}),
@@ -85,7 +85,8 @@ async def test_the_double_list_from_risk_to_danger(world: World, client: httpx.A
 
 async def test_pages_neither_repeat_nor_skip(client: httpx.AsyncClient) -> None:
     made = {(await add(client, name=f"风险{number}"))["risk_id"] for number in range(5)}
-    seen, cursor = [], dict[str, str]()
+    seen: list[str] = []
+    cursor: dict[str, Any] = {}
     while True:
         page = await look(client, "/risks", limit=2, **cursor)
         seen += [one["risk_id"] for one in page["items"]]

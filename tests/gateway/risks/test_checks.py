@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ from gateway.risks.tasks import TaskFilter
 from tests.gateway.api.world import T0
 from tests.gateway.risks.office import ACME, ALL, BRAVO, DAY_MS, HOUR_MS, MINUTE_MS, ON_BOTH, Office
 
-FINDING = {"result": Outcome.FINDING, "text": "法兰渗漏\n第二行"}
+FINDING: dict[str, Any] = {"result": Outcome.FINDING, "text": "法兰渗漏\n第二行"}
 
 
 def at(text: str) -> int:
@@ -132,11 +133,12 @@ def test_a_finding_with_no_risk_behind_it_is_a_gap(office: Office) -> None:
 @pytest.mark.parametrize("field", ["task_id", "risk_id", "hazard_unit", "vessel"])
 def test_what_is_hidden_is_as_what_does_not_exist(office: Office, field: str) -> None:
     risk = office.risk(vessel="T-1")
-    hidden = {"task_id": office.task(risk).id, "risk_id": risk.id, "hazard_unit": "meoh", "vessel": "T-1"}[field]
+    hidden: str = {"task_id": office.task(risk).id, "risk_id": risk.id, "hazard_unit": "meoh", "vessel": "T-1"}[field]
     said = []
     for name in (hidden, "absent"):
+        place: dict[str, Any] = {field: name}
         with pytest.raises(BadRequestError) as caught:
-            office.check("k", BRAVO, **{field: name})
+            office.check("k", BRAVO, **place)
         said.append(str(caught.value).replace(name, "…"))
     assert said[0] == said[1]
 
