@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from config.plant.model import Text
-
 from gateway.handling import STAGE_NAMES, STAGES, HandlingEvent
 from gateway.lifecycle import LIFE_NAMES, TABLE, LifeEvent, No
 from gateway.prevention.notice_states import NOTICE_NAMES, NOTICES, NoticeEvent
