@@ -5,18 +5,37 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import Engine
 
 from config.clock import Clock
 from config.plant.model import Plant
 from config.prevention import load_prevention
+from gateway.dangers.desk import Dangers
+from gateway.dangers.ledger import DangerLedger
+from gateway.dangers.watch import DangerWatch
+from gateway.dangers.where import Where
+from gateway.grading.book import GradeBook, Readings
+from gateway.grading.filings import Filings
+from gateway.grading.ground import Grounds
+from gateway.grading.meter import Meter
+from gateway.grading.state import Standings
 from gateway.history.port import HistoryReader
 from gateway.live import Board
-from gateway.prevention.app import Prevention, make_prevention
+from gateway.prevention.app import Ports, Prevention, make_prevention
+from gateway.prevention.into_dangers import IntoDangers
 from gateway.prevention.means import Means
 from gateway.records.queries import Queries
+from gateway.registry.bulk import Bulk
+from gateway.registry.care import Care
+from gateway.registry.changes import Changes
+from gateway.registry.files import tables_of
+from gateway.registry.importing import Importing
+from gateway.registry.imports import Imports
+from gateway.registry.rollup import RollUp
 from gateway.registry.store import Registry
+from gateway.registry.taking import Uptake
 
 __all__ = ["Ground", "Place", "make_place"]
 
@@ -26,11 +45,29 @@ class Place:
     """Everything that is known of the place."""
 
     registry: Registry
+    uptake: Uptake
+    changes: Changes
+    care: Care
+    rollup: RollUp
+    dangers: Dangers
+    danger_ledger: DangerLedger
+    danger_watch: DangerWatch
+    grades: GradeBook
+    filings: Filings
+    standings: Standings
+    meter: Meter
+    imports: Imports
     prevention: Prevention
 
     def threads(self) -> dict[str, Callable[[threading.Event], None]]:
         """Return what is to run, by name, where the pipeline runs; each until its event is set."""
-        return {"prevention": self.prevention.rounds.run}
+        return {
+            "uptake": self.uptake.run,
+            "dangers": self.danger_watch.run,
+            "grades": self.meter.run,
+            "imports": self.imports.run,
+            "prevention": self.prevention.rounds.run,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +93,45 @@ class Ground:
     clock: Clock
 
 
-def make_place(ground: Ground) -> Place:
-    """Put together what is known of the place."""
+def make_place(ground: Ground, files: Path | None = None) -> Place:
+    """Put together what is known of the place.
+
+    Args:
+        ground: What it is made of.
+        files: Of the registry, taken in at start.
+
+    Raises:
+        BadRequestError: These files cannot be read.
+    """
     registry = Registry(ground.writing, ground.reader, ground.clock)
-    means = Means(
+    changes = Changes(registry, ground.reader)
+    where = Where(registry, ground.plant)
+    grounds = Grounds(registry, ground.plant)
+    filings = Filings(ground.writing, ground.reader, ground.clock, grounds)
+    standings = Standings(ground.writing, ground.reader)
+    readings = Readings(ground.plant, ground.board, ground.history, ground.queries)
+    importing = Importing(registry, Bulk(ground.writing, ground.clock))
+    dangers = Dangers(ground.writing, ground.reader, ground.clock, registry, where)
+    return Place(
+        registry=registry,
+        uptake=Uptake(registry, ground.plant, importing, () if files is None else tables_of(files)),
+        changes=changes,
+        care=Care(registry, changes, ground.reader, ground.clock),
+        rollup=RollUp(registry, ground.reader),
+        dangers=dangers,
+        danger_ledger=DangerLedger(ground.reader, ground.clock),
+        danger_watch=DangerWatch(ground.writing, ground.reader, ground.clock, where),
+        grades=GradeBook(grounds, filings, standings, readings, ground.clock),
+        filings=filings,
+        standings=standings,
+        meter=Meter(grounds, filings, standings, ground.plant, ground.board, ground.clock),
+        imports=Imports(ground.writing, ground.reader, importing, ground.clock),
+        prevention=make_prevention(_means(ground, registry), Ports(dangers=dangers, reporting=IntoDangers(dangers))),
+    )
+
+
+def _means(ground: Ground, registry: Registry) -> Means:
+    return Means(
         writing=ground.writing,
         reader=ground.reader,
         clock=ground.clock,
@@ -68,4 +140,3 @@ def make_place(ground: Ground) -> Place:
         board=ground.board,
         rules=load_prevention(),
     )
-    return Place(registry=registry, prevention=make_prevention(means))

@@ -178,7 +178,10 @@ async def test_a_batch_answers_per_item_even_what_is_malformed(acme: Caller) -> 
     answers = (await acme("POST", "/inspections/findings", json={"items": items}))["items"]
     assert [one["result"] for one in answers] == ["kept", "refused", "refused", "same", "refused"]
     assert "latitude_deg" in answers[1]["why"]
-    await acme("POST", f"/inspections/findings/{answers[0]['finding_id']}/danger", 409, json={})
+    path = f"/inspections/findings/{answers[0]['finding_id']}"
+    dangers = {(await acme("POST", f"{path}/danger", json={}))["danger_id"] for _ in range(2)}
+    (danger,) = (await acme("GET", "/hidden-dangers"))["items"]
+    assert dangers == {danger["danger_id"]}
 
 
 async def test_the_catalogue_is_public_and_blocks(acme: Caller, regulator: Caller) -> None:
