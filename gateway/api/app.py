@@ -30,6 +30,7 @@ from gateway.api import (
     page,
     registry,
     registry_care,
+    registry_files,
     stream,
     tags,
 )
@@ -130,6 +131,7 @@ def _assemble(software_version: str, lifespan: Lifespan[FastAPI] | None) -> Fast
         kpi,
         backtests,
         registry_care,
+        registry_files,
         registry,
         stream,
         page,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import Engine
 
@@ -22,8 +23,12 @@ from gateway.grading.state import Standings
 from gateway.history.port import HistoryReader
 from gateway.live import Board
 from gateway.records.queries import Queries
+from gateway.registry.bulk import Bulk
 from gateway.registry.care import Care
 from gateway.registry.changes import Changes
+from gateway.registry.files import tables_of
+from gateway.registry.importing import Importing
+from gateway.registry.imports import Imports
 from gateway.registry.rollup import RollUp
 from gateway.registry.store import Registry
 from gateway.registry.taking import Uptake
@@ -47,10 +52,16 @@ class Place:
     filings: Filings
     standings: Standings
     meter: Meter
+    imports: Imports
 
     def threads(self) -> dict[str, Callable[[threading.Event], None]]:
         """Return what is to run, by name, where the pipeline runs; each until its event is set."""
-        return {"uptake": self.uptake.run, "dangers": self.danger_watch.run, "grades": self.meter.run}
+        return {
+            "uptake": self.uptake.run,
+            "dangers": self.danger_watch.run,
+            "grades": self.meter.run,
+            "imports": self.imports.run,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +87,16 @@ class Ground:
     clock: Clock
 
 
-def make_place(ground: Ground) -> Place:
-    """Put together what is known of the place."""
+def make_place(ground: Ground, files: Path | None = None) -> Place:
+    """Put together what is known of the place.
+
+    Args:
+        ground: What it is made of.
+        files: Of the registry, taken in at start.
+
+    Raises:
+        BadRequestError: These files cannot be read.
+    """
     registry = Registry(ground.writing, ground.reader, ground.clock)
     changes = Changes(registry, ground.reader)
     where = Where(registry, ground.plant)
@@ -85,9 +104,10 @@ def make_place(ground: Ground) -> Place:
     filings = Filings(ground.writing, ground.reader, ground.clock, grounds)
     standings = Standings(ground.writing, ground.reader)
     readings = Readings(ground.plant, ground.board, ground.history, ground.queries)
+    importing = Importing(registry, Bulk(ground.writing, ground.clock))
     return Place(
         registry=registry,
-        uptake=Uptake(registry, ground.plant),
+        uptake=Uptake(registry, ground.plant, importing, () if files is None else tables_of(files)),
         changes=changes,
         care=Care(registry, changes, ground.reader, ground.clock),
         rollup=RollUp(registry, ground.reader),
@@ -98,4 +118,5 @@ def make_place(ground: Ground) -> Place:
         filings=filings,
         standings=standings,
         meter=Meter(grounds, filings, standings, ground.plant, ground.board, ground.clock),
+        imports=Imports(ground.writing, ground.reader, importing, ground.clock),
     )

@@ -25,6 +25,7 @@ from hazgate.bench.handling import measure_handling
 from hazgate.bench.kpi import measure_kpi
 from hazgate.bench.notify import measure_notify
 from hazgate.bench.pipeline import CASES, BenchError, Stores, machine, run_case
+from hazgate.bench.registry import measure_registry
 
 __all__ = ["app"]
 
@@ -140,6 +141,24 @@ def notify(
         return measure_notify(per_minute, seconds, broker.value, Stores(records), SystemClock(), say)
 
     _show_one("notify", measure, as_json=as_json)
+
+
+@app.command()
+def registry(
+    rows: Annotated[int, typer.Option(min=100, max=50_000, help="Of the workbook.")] = 50_000,
+    tags: Annotated[int, typer.Option(min=1, help="Of the plant that is taken up before.")] = 200_000,
+    records: Annotated[str, typer.Option(help="postgresql://...: an empty database; default SQLite.")] = "",
+    folder: Annotated[Path | None, typer.Option(help="Where the records are made.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """登记数据导入的用时与写锁时间。 A workbook into the registry: how long, and how long the pipeline cannot write."""
+
+    def measure(say: Callable[[str], None]) -> dict[str, Any]:
+        address = records_address(records, None)
+        with tempfile.TemporaryDirectory(prefix="hazgate-bench-", dir=folder) as place:
+            return measure_registry(Path(place), rows, tags, address, SystemClock(), say)
+
+    _show_one("registry", measure, as_json=as_json)
 
 
 def _show_one(name: str, measure: Callable[[Callable[[str], None]], dict[str, Any]], *, as_json: bool) -> None:
