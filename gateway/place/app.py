@@ -14,6 +14,8 @@ from gateway.history.port import HistoryReader
 from gateway.live import Board
 from gateway.records.queries import Queries
 from gateway.registry.store import Registry
+from gateway.searching.indexer import Indexer, note_records
+from gateway.searching.search import Search
 
 __all__ = ["Ground", "Place", "make_place"]
 
@@ -23,10 +25,12 @@ class Place:
     """Everything that is known of the place."""
 
     registry: Registry
+    search: Search
+    indexer: Indexer
 
     def threads(self) -> dict[str, Callable[[threading.Event], None]]:
         """Return what is to run, by name, where the pipeline runs; each until its event is set."""
-        return {}
+        return {"search index": self.indexer.run}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +58,8 @@ class Ground:
 
 def make_place(ground: Ground) -> Place:
     """Put together what is known of the place."""
-    return Place(registry=Registry(ground.writing, ground.reader, ground.clock))
+    return Place(
+        registry=Registry(ground.writing, ground.reader, ground.clock, on_written=note_records),
+        search=Search(ground.reader, ground.plant),
+        indexer=Indexer(ground.writing, ground.reader),
+    )

@@ -9,6 +9,7 @@ from gateway.records import (  # noqa: F401 - so that every table is known
     desk_tables,
     duty_tables,
     registry_tables,
+    search_tables,
 )
 from gateway.records.monthly import kpi_month  # noqa: F401 - a table of the same metadata
 from gateway.records.schema import metadata
