@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from config.clock import Clock
 from config.plant.model import Plant
+from gateway.dangers.desk import Dangers
 from gateway.history.port import HistoryReader
 from gateway.live import Board
 from gateway.records.queries import Queries
@@ -25,6 +26,7 @@ class Place:
     """Everything that is known of the place."""
 
     registry: Registry
+dangers: Dangers
     search: Search
     indexer: Indexer
 
@@ -58,8 +60,10 @@ class Ground:
 
 def make_place(ground: Ground) -> Place:
     """Put together what is known of the place."""
+    registry = Registry(ground.writing, ground.reader, ground.clock, on_written=note_records)
     return Place(
-        registry=Registry(ground.writing, ground.reader, ground.clock, on_written=note_records),
+        registry=registry,
+        dangers=Dangers(ground.writing, ground.reader, ground.clock, registry),
         search=Search(ground.reader, ground.plant),
         indexer=Indexer(ground.writing, ground.reader),
     )

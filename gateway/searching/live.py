@@ -79,11 +79,11 @@ def _alarms(connection: Connection, plant: Plant, finding: Finding) -> list[Hit]
         for row in connection.execute(asked.order_by(alarm.c.alarm_id)).mappings():
             how = How.EXACT if row["alarm_id"] == begin else How.PREFIX
             why = Shown("id", row["alarm_id"], 0, len(begin))
-            rows[row["alarm_id"]] = _alarm(row, plant, Match(how, len(row["alarm_id"]), 0), why)
+            rows[row["alarm_id"]] = _alarm(dict(row), plant, Match(how, len(row["alarm_id"]), 0), why)
     for tag in [one for one in finding.tags if one.found.how <= How.PREFIX][:_TAGS]:
         newest = _seen(plant, finding).where(alarm.c.tag == tag.id).order_by(alarm.c.raised_ms.desc())
         for row in connection.execute(newest).mappings():
-            rows.setdefault(row["alarm_id"], _alarm(row, plant, tag.found, tag.why))
+            rows.setdefault(row["alarm_id"], _alarm(dict(row), plant, tag.found, tag.why))
     return list(rows.values())
 
 

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection, Select, select
 
 from config.plant.model import Text
+from gateway.records.danger_tables import danger
 from gateway.records.registry_tables import FOREVER_MS, record
 from gateway.registry.kinds import KINDS
 from gateway.searching.folding import composed
@@ -41,7 +42,7 @@ class Source:
 
 def _read_records(kind: str, connection: Connection, ids: Sequence[str]) -> list[Entry]:
     asked = _now(select(record), kind).where(record.c.id.in_(ids))
-    return [_of_record(row) for row in connection.execute(asked).mappings()]
+    return [_of_record(dict(row)) for row in connection.execute(asked).mappings()]
 
 
 def _now(asked: Select[Any], kind: str) -> Select[Any]:
@@ -70,10 +71,29 @@ def _texts(value: object) -> Iterable[str]:
     return tuple(one for one in value if isinstance(one, str) and one) if isinstance(value, list | tuple) else ()
 
 
+def _read_dangers(connection: Connection, ids: Sequence[str]) -> list[Entry]:
+    columns = danger.c.id, danger.c.title, danger.c.enterprise, danger.c.district
+    return [
+        Entry(
+            kind="danger",
+            id=row.id,
+            enterprise=row.enterprise,
+            district=row.district,
+            public=False,
+            title_zh=row.title,
+            title_en="",
+            fields=(("id", row.id), ("title", composed(row.title))),
+        )
+        for row in connection.execute(select(*columns).where(danger.c.id.in_(ids)))
+    ]
+
+
 SOURCES: Mapping[str, Source] = {
     kind: Source(
         one.title, f"/api/v1/registry/{kind}/{{id}}", partial(_read_records, kind), _now(select(record.c.id), kind)
     )
     for kind, one in KINDS.items()
+} | {
+    "danger": Source(Text("隐患", "hidden danger"), "/api/v1/hidden-dangers/{id}", _read_dangers, select(danger.c.id)),
 }
 """By kind; in the order in which what fits equally well is listed."""

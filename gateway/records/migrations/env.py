@@ -6,6 +6,7 @@ from alembic import context
 
 from gateway.records import (  # noqa: F401 - so that every table is known
     access_tables,
+    danger_tables,
     desk_tables,
     duty_tables,
     registry_tables,
