@@ -25,6 +25,7 @@ from gateway.api import (
     login,
     operations,
     page,
+    search,
     stream,
     tags,
 )
@@ -121,6 +122,7 @@ def _assemble(software_version: str, lifespan: Lifespan[FastAPI] | None) -> Fast
         inhibitions,
         kpi,
         backtests,
+        search,
         stream,
         page,
         login,

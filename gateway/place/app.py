@@ -26,7 +26,7 @@ class Place:
     """Everything that is known of the place."""
 
     registry: Registry
-dangers: Dangers
+    dangers: Dangers
     search: Search
     indexer: Indexer
 

@@ -113,7 +113,7 @@ def _add_in(connection: Connection, block: int, places: Mapping[int, list[int]])
         rows = select(table.token, table.docs).where(
             table.block == block, table.token.in_(wanted[start : start + _AT_ONCE])
         )
-        there |= {token: docs for token, docs in connection.execute(rows)}
+        there |= {row.token: row.docs for row in connection.execute(rows)}
     fresh: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
     for token in wanted:

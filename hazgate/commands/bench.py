@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from config.clock import SystemClock
-from hazgate.arguments import wrong_use
+from hazgate.arguments import records_address, wrong_use
 from hazgate.bench.backtest import measure_backtest
 from hazgate.bench.core import Effort, checks, numba_version, run_core
 from hazgate.bench.detection import detect
@@ -24,6 +24,7 @@ from hazgate.bench.handling import measure_handling
 from hazgate.bench.kpi import measure_kpi
 from hazgate.bench.notify import measure_notify
 from hazgate.bench.pipeline import CASES, BenchError, Stores, machine, run_case
+from hazgate.bench.search import Sizes, measure_search
 
 __all__ = ["app"]
 
@@ -192,6 +193,30 @@ def kpi(
     else:
         for key, value in row.items():
             console.print(f"{key:16} {value}")
+
+
+@app.command()
+def search(
+    enterprises: Annotated[int, typer.Option(min=1)] = 5_000,
+    units: Annotated[int, typer.Option(min=0)] = 20_000,
+    tags: Annotated[int, typer.Option(min=0)] = 200_000,
+    alarms: Annotated[int, typer.Option(min=0)] = 1_000_000,
+    dangers: Annotated[int, typer.Option(min=0, help="Hidden dangers.")] = 500_000,
+    seed: Annotated[int, typer.Option(help="Of the generator.")] = 1,
+    rounds: Annotated[int, typer.Option(min=1, help="How often everything is asked.")] = 20,
+    folder: Annotated[Path | None, typer.Option(help="Where the records are made.")] = None,
+    records: Annotated[str, typer.Option(help="postgresql://...: an empty database; default SQLite.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """搜索的用时。 How long the search takes."""
+    sizes = Sizes(enterprises, units, tags, alarms, dangers)
+    address = records_address(records, None)
+
+    def measure(say: Callable[[str], None]) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory(prefix="hazgate-bench-", dir=folder) as place:
+            return measure_search(Path(place), address, sizes, seed, rounds, SystemClock(), say)
+
+    _show_one("search", measure, as_json=as_json)
 
 
 @app.command()

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from config.settings import RecordsAddress
@@ -17,11 +14,9 @@ from gateway.access.roles import Scope
 from gateway.commands import By
 from gateway.records.database import open_desk, open_reader, open_writer
 from gateway.registry.store import Draft, Registry
-from gateway.searching import index
 from gateway.searching.indexer import Indexer, note_records
 from gateway.searching.search import Search
 from tests.gateway.api.world import SetClock
-from tests.support.naive_search import naive_how
 from tests.support.plants import mini_plant
 
 ALL = Scope()
