@@ -12,7 +12,6 @@ LINE_CHARS = 256
 """Of a folded text; what is behind is not found."""
 _UNTYPED = frozenset("·•・‧∙")
 """Dots inside plates and names (鲁C·12345), which some write and others do not."""
-_HAN = (("\u3400", "\u4dbf"), ("\u4e00", "\u9fff"), ("\u3007", "\u3007"), ("\U00020000", "\U0003ffff"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,12 @@ def fold(text: str) -> Folded:
 
 def is_han(char: str) -> bool:
     """Say whether it is a Chinese character."""
-    return any(low <= char <= high for low, high in _HAN)
+    return (
+        "\u4e00" <= char <= "\u9fff"
+        or "\u3400" <= char <= "\u4dbf"
+        or char == "\u3007"
+        or "\U00020000" <= char <= "\U0003ffff"
+    )
 
 
 @lru_cache(maxsize=65_536)

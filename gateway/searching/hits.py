@@ -23,6 +23,8 @@ class Hit:
     """Where the API shows it."""
     found: Match
     why: Shown
+    at_ms: int = 0
+    """Of what fits equally well: when it was, ms; 0: it has no time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def rank(found: Match, title: str, name: str) -> tuple[int, int, str, str]:
 
 def best(kind: str, hits: Sequence[Hit], limit: int) -> Group:
     """Return the best of everything that was found of a kind."""
-    ordered = sorted(hits, key=lambda one: rank(one.found, one.title_zh, one.id))
+    ordered = sorted(hits, key=lambda one: (one.found.how, -one.at_ms, rank(one.found, one.title_zh, one.id)))
     return Group(kind, tuple(ordered[:limit]), len(ordered) > limit)
 
 

@@ -89,7 +89,9 @@ def _alarms(connection: Connection, plant: Plant, finding: Finding) -> list[Hit]
 
 def _seen(plant: Plant, finding: Finding) -> Select[Any]:
     units = finding.scope.hazard_units(plant)
-    asked = select(alarm.c.alarm_id, alarm.c.tag, alarm.c.condition, alarm.c.hazard_unit).limit(finding.limit)
+    asked = select(alarm.c.alarm_id, alarm.c.tag, alarm.c.condition, alarm.c.hazard_unit, alarm.c.raised_ms).limit(
+        finding.limit
+    )
     return asked if units is None else asked.where(alarm.c.hazard_unit.in_(sorted(units)))
 
 
@@ -106,6 +108,7 @@ def _alarm(row: Mapping[str, Any], plant: Plant, found: Match, why: Shown) -> Hi
         path=f"/api/v1/alarms/{row['alarm_id']}",
         found=found,
         why=why,
+        at_ms=row["raised_ms"],
     )
 
 

@@ -108,16 +108,21 @@ def begun_syllables() -> frozenset[str]:
     return frozenset(one[:letters] for one in syllables() for letters in range(1, len(one) + 1))
 
 
-def _runs(line: str) -> list[tuple[str, list[str] | None]]:
+def _runs(line: str) -> list[tuple[str, Sequence[str] | None]]:
     """Split a line into stretches of Chinese with their readings, and what is between them."""
-    found: list[tuple[str, list[str] | None]] = []
+    found: list[tuple[str, Sequence[str] | None]] = []
     at = 0
     for match in _RUN.finditer(line):
         run = match[0]
-        phrase = lazy_pinyin(run)
-        found += [(line[at : match.start()], None), (run, phrase if len(phrase) == len(run) else [""] * len(run))]
+        found += [(line[at : match.start()], None), (run, _phrase(run))]
         at = match.end()
     return [*found, (line[at:], None)]
+
+
+@lru_cache(maxsize=65_536)
+def _phrase(run: str) -> Sequence[str]:
+    said = lazy_pinyin(run)
+    return said if len(said) == len(run) else [""] * len(run)
 
 
 def _all(char: str, said: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ An entry that fits always has the tokens; one that has them need not fit, so tha
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import pairwise
 from zlib import crc32
 
@@ -110,11 +111,17 @@ def tokens_of(entry: Entry, texts: Texts) -> set[int]:
     named = {of_kind(entry.kind), of_enterprise(entry.enterprise), of_district(entry.district)}
     if entry.public:
         named.add(EVERYBODYS)
-    for line, said in zip(texts.lines, texts.sounds, strict=True):
-        named.update((whole(line), *(begun(line[:chars]) for chars in range(1, _BEGUN + 1)), *grams(line)))
-        if said:
-            named.update(_sounds(decode(line, said)))
-    return {number(one) for one in named}
+    found = {number(one) for one in named}
+    return found.union(*(_of_line(line, said) for line, said in zip(texts.lines, texts.sounds, strict=True)))
+
+
+@lru_cache(maxsize=16_384)
+def _of_line(line: str, said: str) -> frozenset[int]:
+    """Return the tokens of one line; many things are called the same."""
+    named = {whole(line), *(begun(line[:chars]) for chars in range(1, _BEGUN + 1)), *grams(line)}
+    if said:
+        named.update(_sounds(decode(line, said)))
+    return frozenset(number(one) for one in named)
 
 
 def _sounds(readings: Iterable[Reading]) -> Iterator[str]:

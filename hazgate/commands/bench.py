@@ -197,6 +197,7 @@ def kpi(
 
 @app.command()
 def search(
+    *,
     enterprises: Annotated[int, typer.Option(min=1)] = 5_000,
     units: Annotated[int, typer.Option(min=0)] = 20_000,
     tags: Annotated[int, typer.Option(min=0)] = 200_000,
