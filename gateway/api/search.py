@@ -13,6 +13,7 @@ from gateway.api.guard import InCaller, needs
 from gateway.api.models import Model, Name
 from gateway.api.problems import BadParameterError, problem_responses
 from gateway.searching.hits import Group, Hit
+from gateway.searching.indexer import MANY
 from gateway.searching.live import LIVE
 from gateway.searching.matching import How
 from gateway.searching.sources import SOURCES
@@ -76,7 +77,7 @@ class SearchView(Model):
     q: str
     groups: tuple[GroupView, ...]
     behind: int | None = Field(
-        description="Things that were written and cannot be found yet; null: not told to who sees a part"
+        description=f"Things written that cannot be found yet, counted to {MANY}; null: not told to who sees a part"
     )
 
 

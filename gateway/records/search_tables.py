@@ -30,9 +30,10 @@ search_entry = Table(
 search_posting = Table(
     "search_posting",
     metadata,
+    Column("block", Integer, primary_key=True, autoincrement=False, comment="of docs; see gateway.searching.postings"),
     Column("token", Integer, primary_key=True, autoincrement=False, comment="hash; see gateway.searching.tokens"),
-    Column("block", Integer, primary_key=True, autoincrement=False, comment="doc // 8192"),
-    Column("docs", LargeBinary, nullable=False, comment="which docs of the block; see gateway.searching.postings"),
+    Column("docs", LargeBinary, nullable=False, comment="which docs of the block"),
+    sqlite_with_rowid=False,  # what is written together lies together
     comment="Every entry that has a token, and perhaps some that no longer have it; never one too few.",
 )
 

@@ -25,7 +25,7 @@ _FEW = 2_000
 """Who may see no more things than this: all of them are looked at, and nothing is asked that others' things answer."""
 _LOOK_AT = 200
 """Candidates of a kind that are looked at at once."""
-_LOOKS = 5
+_LOOKS = 3
 _AT_ONCE = 500
 
 

@@ -20,11 +20,12 @@ from gateway.searching.postings import add
 from gateway.searching.sources import SOURCES
 from gateway.searching.tokens import tokens_of
 
-__all__ = ["VERSION", "Indexer", "behind", "note", "note_records"]
+__all__ = ["MANY", "VERSION", "Indexer", "behind", "note", "note_records"]
 
 VERSION = 1
 """Of what is kept. To be raised with every change of folding, sounds, tokens, postings or sources' fields: then
 everything is taken up anew."""
+MANY = 10_000
 _AT_ONCE = 250
 """Things in one transaction: the pipeline may wait for it."""
 _EVERY_S = 1.0
@@ -47,8 +48,9 @@ def note_records(connection: Connection, written: Sequence[Version]) -> None:
 
 
 def behind(connection: Connection) -> int:
-    """Return how many things are still to be taken up."""
-    return connection.scalar(select(func.count()).select_from(search_due)) or 0
+    """Return how many things are still to be taken up; many are not counted further than `MANY`."""
+    some = select(search_due.c.seq).limit(MANY).subquery()
+    return connection.scalar(select(func.count()).select_from(some)) or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +93,15 @@ class Indexer:
         return True
 
     def begin_anew(self) -> None:
-        """Forget the index, and note everything there is."""
-        with using(self._writing, "beginning the search index anew") as connection:
-            for table in (search_posting, search_entry, search_due, search_version):
+        """Forget the index, and note everything there is; in short transactions, of which the last says it is done."""
+        for table in (search_version, search_due, search_entry, search_posting):
+            with using(self._writing, "forgetting the search index") as connection:
                 connection.execute(delete(table))
-            for kind, source in SOURCES.items():
+        for kind, source in SOURCES.items():
+            with using(self._writing, "beginning the search index anew") as connection:
                 every = source.ids.add_columns(literal(kind))
                 connection.execute(insert(search_due).from_select(["id", "kind"], every))
+        with using(self._writing, "beginning the search index anew") as connection:
             connection.execute(insert(search_version), [{"version": VERSION}])
 
     def turn(self) -> bool:

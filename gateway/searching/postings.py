@@ -40,8 +40,11 @@ class Postings:
         self._kept: dict[int, Bits] = {}
         wanted = sorted(set(tokens))
         for start in range(0, len(wanted), _AT_ONCE):
-            rows = select(search_posting).where(search_posting.c.token.in_(wanted[start : start + _AT_ONCE]))
-            for token, block, docs in connection.execute(rows):
+            rows = select(search_posting).where(
+                search_posting.c.block.in_(range(self._blocks)),
+                search_posting.c.token.in_(wanted[start : start + _AT_ONCE]),
+            )
+            for block, token, docs in connection.execute(rows):
                 self._take(token, block, docs)
 
     def none(self) -> Bits:
@@ -72,8 +75,6 @@ class Postings:
         return found
 
     def _take(self, token: int, block: int, docs: bytes) -> None:
-        if block >= self._blocks:
-            return
         if token not in self._kept:
             self._kept[token] = self.none()
         self._kept[token][block * _BYTES : (block + 1) * _BYTES] = _bits(docs)

@@ -16,11 +16,11 @@ from config.clock import Clock
 from config.settings import RecordsAddress
 from gateway.access.roles import Scope
 from gateway.records.danger_tables import danger
-from gateway.records.database import DATABASE_FILE, open_desk, open_reader, open_writer
+from gateway.records.database import DATABASE_FILE, checkpoint, open_desk, open_reader, open_writer
 from gateway.records.registry_tables import FOREVER_MS, record
 from gateway.records.schema import alarm
-from gateway.records.search_tables import search_posting
-from gateway.searching.indexer import Indexer
+from gateway.records.search_tables import search_entry, search_posting
+from gateway.searching.indexer import Indexer, behind
 from gateway.searching.search import Search
 from hazgate.bench.plant import bench_plant
 
@@ -106,17 +106,14 @@ def measure_search(
     began_s = clock.monotonic_s()
     indexer.begin_anew()
     forgot_s = clock.monotonic_s() - began_s
-    turns = _take_up(indexer, clock, say)
+    turns = _take_up(indexer, clock, say, None if address else writer)
     index_s = clock.monotonic_s() - began_s
-    if address is None:
-        with writer.connect() as connection:
-            connection.exec_driver_sql("PRAGMA optimize")
     say("searching")
     search = Search(reader, bench_plant(1, 100))
     scopes = {
         "everything": Scope(),
         "a district": Scope(districts=frozenset(f"town-{number:03}" for number in range(20))),
-        "an enterprise": Scope(enterprises=frozenset({"E00042"})),
+        "an enterprise": Scope(enterprises=frozenset({_of(min(42, sizes.enterprises - 1))})),
     }
     figures = {name: _ask(search, scope, rounds, clock) for name, scope in scopes.items()}
     made = {
@@ -124,7 +121,6 @@ def measure_search(
         "seed": seed,
         "records": "sqlite" if address is None else "postgresql",
         "index": {
-            "entries_per_s": round((sizes.enterprises + sizes.units + sizes.tags + sizes.dangers) / index_s),
             "seconds": round(index_s, 1),
             "begin_anew_s": round(forgot_s, 2),
             "turn_ms": turns,
@@ -142,11 +138,13 @@ def measure_search(
 def _ask(search: Search, scope: Scope, rounds: int, clock: Clock) -> dict[str, Any]:
     took: list[float] = []
     slowest: dict[str, float] = {}
+    found = 0
     for typed in _ASKED * rounds:
         began_s = clock.monotonic_s()
-        search.find(typed, scope)
+        groups = search.find(typed, scope).groups
         ms = (clock.monotonic_s() - began_s) * 1000
         took.append(ms)
+        found += sum(len(group.hits) for group in groups)
         slowest[typed] = max(slowest.get(typed, 0.0), ms)
     p50, p95, p99 = (round(float(one), 1) for one in np.percentile(took, (50, 95, 99)))
     worst = sorted(slowest.items(), key=lambda one: -one[1])[:3]
@@ -155,11 +153,12 @@ def _ask(search: Search, scope: Scope, rounds: int, clock: Clock) -> dict[str, A
         "p95": p95,
         "p99": p99,
         "max": round(max(took), 1),
+        "found": found,
         "slowest": {typed: round(ms, 1) for typed, ms in worst},
     }
 
 
-def _take_up(indexer: Indexer, clock: Clock, say: Callable[[str], None]) -> dict[str, float]:
+def _take_up(indexer: Indexer, clock: Clock, say: Callable[[str], None], sqlite: Engine | None) -> dict[str, float]:
     took = []
     more = True
     while more:
@@ -168,6 +167,8 @@ def _take_up(indexer: Indexer, clock: Clock, say: Callable[[str], None]) -> dict
         took.append((clock.monotonic_s() - began_s) * 1000)
         if len(took) % 100 == 0:
             say(f"taking up: {len(took)} turns")
+            if sqlite is not None:  # as gateway.records.keeper does beside a running gateway
+                checkpoint(sqlite)
     p50, p99 = (round(float(one), 1) for one in np.percentile(took, (50, 99)))
     return {"p50": p50, "p99": p99, "max": round(max(took), 1)}
 
@@ -176,7 +177,9 @@ def _size(reader: Engine) -> dict[str, int]:
     size = func.sum(func.length(search_posting.c.docs))
     with reader.connect() as connection:
         rows, held = connection.execute(select(func.count(), size).select_from(search_posting)).one()
-    return {"posting_rows": rows, "posting_mb": round((held or 0) / 1e6)}
+        entries = connection.scalar(select(func.count()).select_from(search_entry)) or 0
+        left = behind(connection)
+    return {"entries": entries, "behind": left, "posting_rows": rows, "posting_mb": round((held or 0) / 1e6)}
 
 
 def _fill(writer: Engine, sizes: Sizes, chance: np.random.Generator) -> None:

@@ -59,7 +59,7 @@ async def client(house: House) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def found(client: httpx.AsyncClient, headers: dict[str, str], **query: object) -> list[str]:
+async def found(client: httpx.AsyncClient, headers: dict[str, str], **query: str | list[str]) -> list[str]:
     answer = await client.get("/api/v1/search", params=query, headers=headers)
     assert answer.status_code == 200, answer.text
     return [f"{one['kind']}/{one['id']}" for group in answer.json()["groups"] for one in group["items"]]

@@ -33,10 +33,11 @@ def upgrade() -> None:
     op.create_index("search_entry_of", "search_entry", ["kind", "id"], unique=True)
     op.create_table(
         "search_posting",
-        sa.Column("token", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("block", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("token", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("docs", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("token", "block"),
+        sa.PrimaryKeyConstraint("block", "token"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "search_due",
