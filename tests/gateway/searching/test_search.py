@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +21,12 @@ from gateway.records.registry_tables import record
 from gateway.records.search_tables import search_due, search_entry, search_posting, search_version
 from gateway.registry.store import Draft, Registry
 from gateway.searching import index
-from gateway.searching.indexer import VERSION, Indexer, note_records
+from gateway.searching.indexer import VERSION, Indexer, note, note_records
 from gateway.searching.search import Search
 from tests.gateway.api.world import SetClock
 from tests.support.naive_search import naive_how, plain
 from tests.support.plants import mini_plant
+from tests.support.waiting import eventually
 
 ALL = Scope()
 ANN = By("ann", "10.0.0.1")
@@ -223,6 +225,26 @@ def test_who_sees_few_things_asks_for_nothing_that_others_things_are_in(library:
     library.found("乙化工", Scope(frozenset({"acme"})))
     postings = [one for one in asked if "search_posting" in one]
     assert len(postings) == 1, "of what is theirs and everybody's; of no text"
+
+
+def test_the_thread_takes_up_what_is_noted_and_ends(library: Library) -> None:
+    stop = threading.Event()
+    thread = threading.Thread(target=library.indexer.run, args=(stop,))
+    thread.start()
+    library.registry.write([Draft("site", {"id": "north", "name_zh": "北厂"})], ANN, "test")
+    eventually(lambda: library.found("北厂") == ["site/north"], 10)
+    stop.set()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_a_kind_that_is_no_more_is_let_go(library: Library) -> None:
+    with library.desk.begin() as connection:
+        note(connection, "kind-of-an-earlier-release", ["x"])
+        note(connection, "site", [])
+    library.put("site", "north", name_zh="北厂")
+    found = library.search.find("北厂", ALL)
+    assert (found.behind, [group.kind for group in found.groups]) == (0, ["site"])
 
 
 LETTERS = st.sampled_from("滨海化工长重庆行绿罐1号Ta2b nh·Ｃ")
