@@ -23,7 +23,7 @@ search_entry = Table(
     Column("title_en", Text, nullable=False),
     Column("fields", Text, nullable=False, comment="[[field, text], ...], JSON: what can be found of it"),
     Column("lines", Text, nullable=False, comment="these texts, folded; each between line feeds"),
-    Column("sounds", Text, nullable=False, comment="how their Chinese characters are read; as many lines"),
+    Column("sounds", Text, nullable=False, comment="the same, as it is read; as many lines"),
     Index("search_entry_of", "kind", "id", unique=True),
 )
 

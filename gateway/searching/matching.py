@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from gateway.searching.folding import Folded, composed, fold, is_han
-from gateway.searching.sounds import decode, encode, heard, is_sounded, read
+from gateway.searching.sounds import heard, read
 
 __all__ = ["Asked", "Entry", "How", "Match", "Shown", "Texts", "match", "shown", "texts_of"]
 
@@ -47,7 +47,7 @@ class Texts:
     lines: tuple[str, ...]
     """Its fields, folded."""
     sounds: tuple[str, ...]
-    """Their readings (`gateway.searching.sounds.encode`); empty: nothing to read."""
+    """Their readings (`gateway.searching.sounds.read`); empty: nothing to read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Shown:
 def texts_of(entry: Entry) -> Texts:
     """Return what is compared of an entry."""
     lines = tuple(fold(text).text for _, text in entry.fields)
-    return Texts(lines, tuple(encode(read(line)) if is_sounded(line) else "" for line in lines))
+    return Texts(lines, tuple(read(line) for line in lines))
 
 
 def match(texts: Texts, asked: Asked) -> Match | None:
@@ -135,7 +135,7 @@ def _sounding(texts: Texts, sound: str) -> Sequence[Match]:
     return [
         Match(How.SOUND, len(line), number)
         for number, (line, said) in enumerate(zip(texts.lines, texts.sounds, strict=True))
-        if said and heard(decode(line, said), sound)
+        if said and heard(said, sound)
     ]
 
 
@@ -144,7 +144,7 @@ def _span(folded: Folded, texts: Texts, asked: Asked, found: Match) -> tuple[int
     if found.how is not How.SOUND:
         begin = folded.text.index(asked.text)
         return begin, begin + len(asked.text)
-    place = heard(decode(folded.text, texts.sounds[found.line]), asked.sound)
+    place = heard(texts.sounds[found.line], asked.sound)
     if place is None:
         raise AssertionError("what was found is there")
     solid = [index for index, char in enumerate(folded.text) if char != " "]

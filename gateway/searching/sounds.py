@@ -10,9 +10,7 @@ from functools import lru_cache
 from pypinyin import Style, lazy_pinyin, pinyin
 from pypinyin.pinyin_dict import pinyin_dict
 
-from gateway.searching.folding import is_han
-
-__all__ = ["LONGEST", "Reading", "begun_syllables", "decode", "encode", "heard", "is_sounded", "read", "syllables"]
+__all__ = ["LONGEST", "begun_syllables", "heard", "read", "syllables", "ways"]
 
 LONGEST = 6
 """Letters of a syllable: zhuang."""
@@ -21,65 +19,63 @@ _READINGS = 2
 _RUN = re.compile("[\u3007\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]+")
 _LETTERS = re.compile("[a-z]+")
 
-Reading = tuple[str, tuple[str, ...]]
-"""A character of a folded text, and its pinyin; none for what is not read."""
+_UNIT, _WAY = "\t", " "
+"""Between characters, and between the ways to type one; neither is in a folded line without its spaces."""
 
 
-def read(line: str) -> list[Reading]:
-    """Return the characters of a folded line that are no spaces, with all readings that somebody may type."""
-    found: list[Reading] = []
+def read(line: str) -> str:
+    """Return every character of a folded line but spaces, each with all readings that somebody may type, in one text.
+
+    Empty: there is nothing to read in it.
+    """
+    if _RUN.search(line) is None:
+        return ""
+    units: list[str] = []
     for run, phrase in _runs(line):
         if phrase is None:
-            found += [(char, ()) for char in run if char != " "]
+            units += [char for char in run if char != " "]
         else:
-            found += [(char, _all(char, said)) for char, said in zip(run, phrase, strict=True)]
-    return found
+            units += [_WAY.join((char, *_all(char, said))) for char, said in zip(run, phrase, strict=True)]
+    return _UNIT.join(units)
 
 
-def is_sounded(line: str) -> bool:
-    """Say whether there is anything to read in it."""
-    return _RUN.search(line) is not None
+def ways(sounds: str) -> list[list[str]]:
+    """Return the characters of what `read` returned: each as itself, then its readings."""
+    return [unit.split(_WAY) for unit in sounds.split(_UNIT)]
 
 
-def encode(readings: Sequence[Reading]) -> str:
-    """Return the readings of the Chinese characters of a line in one text; `decode` takes it back."""
-    return " ".join("/".join(said) for char, said in readings if is_han(char))
-
-
-def decode(line: str, sounds: str) -> list[Reading]:
-    """Return what `encode` was given."""
-    said = iter(sounds.split(" "))
-    return [
-        (char, tuple(one for one in next(said).split("/") if one) if is_han(char) else ())
-        for char in line
-        if char != " "
-    ]
-
-
-def heard(readings: Sequence[Reading], typed: str) -> tuple[int, int] | None:
+def heard(sounds: str, typed: str) -> tuple[int, int] | None:
     """Return where what was typed stands for characters one after the other: the first such place, the shortest there.
 
     Every character is typed as itself, in full pinyin, or by the first letter of it; of the last one the pinyin may
     have been begun only.
 
     Args:
-        readings: Of a line.
+        sounds: Of a line; not empty.
         typed: Folded, without spaces.
 
     Returns:
-        From and to before which of the readings.
+        From and to before which of its characters.
     """
-    for begin in range(len(readings)):
-        end = _end(readings, begin, typed, 0)
+    units: list[list[str]] = []
+    for match in _begins(typed[0]).finditer(sounds):
+        units = units or ways(sounds)
+        begin = sounds.count(_UNIT, 0, match.start())
+        end = _end(units, begin, typed, 0)
         if end is not None:
             return begin, end
     return None
 
 
-def _end(readings: Sequence[Reading], index: int, typed: str, at: int) -> int | None:
-    if index == len(readings):
+@lru_cache(maxsize=256)
+def _begins(char: str) -> re.Pattern[str]:
+    return re.compile(f"(?<![^{_UNIT}{_WAY}]){re.escape(char)}")
+
+
+def _end(units: Sequence[Sequence[str]], index: int, typed: str, at: int) -> int | None:
+    if index == len(units):
         return None
-    char, said = readings[index]
+    char, *said = units[index]
     rest = len(typed) - at
     steps = {1} if typed[at] == char else set()
     for one in said:
@@ -92,7 +88,7 @@ def _end(readings: Sequence[Reading], index: int, typed: str, at: int) -> int | 
             steps.add(len(one))
     if rest in steps:
         return index + 1
-    ends = [end for step in steps if (end := _end(readings, index + 1, typed, at + step)) is not None]
+    ends = [end for step in steps if (end := _end(units, index + 1, typed, at + step)) is not None]
     return min(ends, default=None)
 
 

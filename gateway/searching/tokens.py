@@ -5,14 +5,14 @@ An entry that fits always has the tokens; one that has them need not fit, so tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 from zlib import crc32
 
 from gateway.searching.folding import is_han
 from gateway.searching.matching import Entry, Texts
-from gateway.searching.sounds import Reading, decode
+from gateway.searching.sounds import ways
 
 __all__ = [
     "EVERYBODYS",
@@ -120,13 +120,13 @@ def _of_line(line: str, said: str) -> frozenset[int]:
     """Return the tokens of one line; many things are called the same."""
     named = {whole(line), *(begun(line[:chars]) for chars in range(1, _BEGUN + 1)), *grams(line)}
     if said:
-        named.update(_sounds(decode(line, said)))
+        named.update(_sounds(said))
     return frozenset(number(one) for one in named)
 
 
-def _sounds(readings: Iterable[Reading]) -> Iterator[str]:
+def _sounds(sounds: str) -> Iterator[str]:
     firsts = []
-    for char, said in readings:
+    for char, *said in ways(sounds):
         firsts.append({one[0] for one in said} or {char})
         yield from (spoken(one[:letters]) for one in said for letters in range(2, len(one) + 1))
     for left, right in pairwise(firsts):
