@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from sqlalchemy import Engine, func, insert, select
+from sqlalchemy import Engine, event, func, insert, select
 
 from config.clock import Clock
 from config.settings import RecordsAddress
@@ -106,6 +106,7 @@ def measure_search(
     began_s = clock.monotonic_s()
     indexer.begin_anew()
     forgot_s = clock.monotonic_s() - began_s
+    held = _writing(desk, clock)
     turns = _take_up(indexer, clock, say, None if address else writer)
     index_s = clock.monotonic_s() - began_s
     say("searching")
@@ -124,6 +125,7 @@ def measure_search(
             "seconds": round(index_s, 1),
             "begin_anew_s": round(forgot_s, 2),
             "turn_ms": turns,
+            "write_ms": _spread(held),
             **_size(reader),
         },
         "records_mb": round((folder / DATABASE_FILE).stat().st_size / 1e6) if address is None else None,
@@ -169,8 +171,28 @@ def _take_up(indexer: Indexer, clock: Clock, say: Callable[[str], None], sqlite:
             say(f"taking up: {len(took)} turns")
             if sqlite is not None:  # as gateway.records.keeper does beside a running gateway
                 checkpoint(sqlite)
+    return _spread(took)
+
+
+def _spread(took: list[float]) -> dict[str, float]:
     p50, p99 = (round(float(one), 1) for one in np.percentile(took, (50, 99)))
     return {"p50": p50, "p99": p99, "max": round(max(took), 1)}
+
+
+def _writing(desk: Engine, clock: Clock) -> list[float]:
+    """Return the list that gets how long every transaction lasts: so long the pipeline may wait."""
+    held: list[float] = []
+    began: list[float] = []
+
+    @event.listens_for(desk, "begin")
+    def _begin(_connection: object) -> None:
+        began.append(clock.monotonic_s())
+
+    @event.listens_for(desk, "commit")
+    def _commit(_connection: object) -> None:
+        held.append((clock.monotonic_s() - began.pop()) * 1000)
+
+    return held
 
 
 def _size(reader: Engine) -> dict[str, int]:

@@ -265,7 +265,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     names=st.lists(st.text(LETTERS, min_size=1, max_size=8), min_size=1, max_size=12), typed=st.lists(TYPED, max_size=8)
 )
 @example(names=["滨海化工"], typed=["b", "工"])
-@settings(deadline=None, max_examples=200, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 def test_it_finds_what_its_slow_twin_finds(names: list[str], typed: list[str], shelf: Library) -> None:
     with shelf.desk.begin() as connection:
         for table in (record, search_due, search_entry, search_posting):
