@@ -10,6 +10,8 @@ GatewayError
  +-- CredentialsError    accounts or certificates of a broker cannot be read, made or written
  +-- NotFoundError            what was asked for does not exist
  +-- BadRequestError          what was asked for makes no sense; says which part and what is allowed
+ |    +-- FaultyError          rows of the registry make no sense; names every fault
+ |    +-- DeclarationError         substances of a unit that GB 18218 cannot be applied to; names each
  +-- ConflictError            what was asked for does not fit what there is now
  +-- UnauthenticatedError     nobody knows who asks
  +-- ForbiddenError           who asks may not
@@ -20,11 +22,15 @@ GatewayError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 __all__ = [
     "BadRequestError",
     "BrokerError",
     "ConflictError",
     "CredentialsError",
+    "DeclarationError",
+    "FaultyError",
     "ForbiddenError",
     "GatewayError",
     "HistoryBusyError",
@@ -85,6 +91,31 @@ class NotFoundError(GatewayError):
 
 class BadRequestError(GatewayError):
     """What was asked for makes no sense."""
+
+
+class FaultyError(BadRequestError):
+    """Rows of the registry make no sense.
+
+    Attributes:
+        faults: Everything wrong with them (`gateway.registry.faults.Fault`).
+    """
+
+    def __init__(self, faults: Sequence[object]) -> None:
+        self.faults = tuple(faults)
+        more = f" (and {len(self.faults) - 5} more)" if len(self.faults) > 5 else ""  # noqa: PLR2004 - of a sentence
+        super().__init__("; ".join(map(str, self.faults[:5])) + more)
+
+
+class DeclarationError(BadRequestError):
+    """Substances of a hazard unit that GB 18218 cannot be applied to.
+
+    Attributes:
+        faults: What is wrong, item by item.
+    """
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(faults))
 
 
 class UnauthenticatedError(GatewayError):

@@ -53,6 +53,7 @@ class _GatewayCollector(Collector):
         yield from self._from_now()
         yield from self._from_duty()
         yield from self._from_notifier()
+        yield from self._from_grades()
 
     def _from_board(self) -> Iterator[Metric]:
         health = self._context.feed.health()
@@ -124,6 +125,17 @@ class _GatewayCollector(Collector):
         for event, count in self._context.board.untold().items():
             untold.add_metric([event], count)
         yield untold
+
+    def _from_grades(self) -> Iterator[Metric]:
+        try:
+            crossed, partly = self._context.place.standings.figures()
+        except RecordsError as error:
+            _log.warning("metrics_records_unavailable", error=str(error))
+            return
+        text = "Times an operational grade crossed a band; see docs/grading.md"
+        yield CounterMetricFamily("hazgate_grade_crossings", text, value=float(crossed))
+        text = "Hazard units whose live inventory is not complete"
+        yield GaugeMetricFamily("hazgate_grades_incomplete", text, value=float(partly))
 
     def _from_records(self) -> Iterator[Metric]:
         try:

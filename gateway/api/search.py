@@ -12,8 +12,8 @@ from gateway.api.context import InContext
 from gateway.api.guard import InCaller, needs
 from gateway.api.models import Model, Name
 from gateway.api.problems import BadParameterError, problem_responses
+from gateway.searching.due import MANY
 from gateway.searching.hits import Group, Hit
-from gateway.searching.indexer import MANY
 from gateway.searching.live import LIVE
 from gateway.searching.matching import How
 from gateway.searching.sources import SOURCES

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import Any
 
+from config.dangers import Clocked
 from gateway.dangers.states import OVER, Grade, Source, State
 
-__all__ = ["Danger", "danger_from", "urgency_of"]
+__all__ = ["RECEIPTS", "Danger", "danger_from", "urgency_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Danger:
     extended: int
     listed_ms: int | None
     listed_until_ms: int | None
+    notice: str
+    """What the public reads of a listed one."""
     delisted_ms: int | None
     regulator_receipt: str
     congress_receipt: str
@@ -70,6 +74,11 @@ class Danger:
         """Under listed supervision (挂牌督办) now."""
         return self.listed_ms is not None and self.delisted_ms is None
 
+
+RECEIPTS: Mapping[Clocked, str] = MappingProxyType(
+    {Clocked.REPORT_REGULATOR: "regulator_receipt", Clocked.REPORT_CONGRESS: "congress_receipt"}
+)
+"""The two reports of a major one (双报告), and where their receipts are."""
 
 _NAMES = tuple(field.name for field in fields(Danger))
 

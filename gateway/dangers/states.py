@@ -82,27 +82,31 @@ class Event(StrEnum):
 
 
 class Effect(StrEnum):
-    """What happens beside the move."""
+    """What happens beside the move, in this order: what ends comes before what begins."""
 
-    GRADE_BY = "grade-by"
-    """Its clocks: what is to be done next, until when."""
-    PLAN_BY = "plan-by"
-    RECTIFY_BY = "rectify-by"
-    VERIFY_BY = "verify-by"
-    CLOSE_BY = "close-by"
     DONE = "done"
     """The clock of what was waited for stops."""
+    VOID = "void"
+    """It was none: all its clocks end without a verdict."""
     BACK = "back"
     """What was said to be rectified counts as not done: its clock runs on."""
     AGAIN = "again"
     """Rectifying begins anew; the round before counts as failed."""
+    MOVE = "move"
+    """The deadline of rectifying moves."""
     REPORT = "report"
-    """A major one: two reports are due (双报告)."""
-    VOID = "void"
-    """It was none: all its clocks end without a verdict."""
+    """A major one: two reports are due (双报告); no longer a major one: they are not."""
+    RECEIVED = "received"
+    """The clock of a report stops."""
     ENTER = "enter"
-    """Into the list of supervised ones."""
+    """Into the list of supervised ones; its clock begins."""
     LEAVE = "leave"
+    GRADE_BY = "grade-by"
+    """Clocks that begin: what is to be done next, until when."""
+    PLAN_BY = "plan-by"
+    RECTIFY_BY = "rectify-by"
+    VERIFY_BY = "verify-by"
+    CLOSE_BY = "close-by"
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +235,7 @@ STATES: Mapping[State, Mapping[Event, Go | No]] = MappingProxyType(
             grade=_go(_S.GRADED, _F.REPORT),
             plan=_go(_S.RECTIFYING, _F.DONE, _F.RECTIFY_BY),
             list=_go(_S.GRADED, _F.ENTER),
-            receipt=_HERE[_S.GRADED],
+            receipt=_go(_S.GRADED, _F.RECEIVED),
         ),
         _S.RECTIFYING: _row(
             _S.RECTIFYING,
@@ -240,11 +244,11 @@ STATES: Mapping[State, Mapping[Event, Go | No]] = MappingProxyType(
             grade=_go(_S.RECTIFYING, _F.REPORT),
             plan=_PLANNED,
             ask=_HERE[_S.RECTIFYING],
-            grant=_HERE[_S.RECTIFYING],
+            grant=_go(_S.RECTIFYING, _F.MOVE),
             refuse=_HERE[_S.RECTIFYING],
             rectify=_go(_S.RECTIFIED, _F.DONE, _F.VERIFY_BY),
             list=_go(_S.RECTIFYING, _F.ENTER),
-            receipt=_HERE[_S.RECTIFYING],
+            receipt=_go(_S.RECTIFYING, _F.RECEIVED),
         ),
         _S.RECTIFIED: _row(
             _S.RECTIFIED,
@@ -256,7 +260,7 @@ STATES: Mapping[State, Mapping[Event, Go | No]] = MappingProxyType(
             return_=_go(_S.RECTIFYING, _F.DONE, _F.BACK),
             verify=_go(_S.VERIFIED, _F.DONE, _F.CLOSE_BY),
             list=_go(_S.RECTIFIED, _F.ENTER),
-            receipt=_HERE[_S.RECTIFIED],
+            receipt=_go(_S.RECTIFIED, _F.RECEIVED),
         ),
         _S.VERIFIED: _row(
             _S.VERIFIED,
@@ -264,14 +268,13 @@ STATES: Mapping[State, Mapping[Event, Go | No]] = MappingProxyType(
             dismiss=_TOO_LATE,
             return_=_go(_S.RECTIFYING, _F.DONE, _F.BACK),
             delist=_go(_S.VERIFIED, _F.LEAVE),
-            receipt=_HERE[_S.VERIFIED],
+            receipt=_go(_S.VERIFIED, _F.RECEIVED),
             close=_go(_S.CLOSED, _F.DONE),
         ),
         _S.CLOSED: _row(
             _S.CLOSED,
             _CLOSED,
             delist=_CLOSED,
-            receipt=_HERE[_S.CLOSED],
             reopen=_go(_S.RECTIFYING, _F.AGAIN, _F.RECTIFY_BY),
         ),
         _S.DISMISSED: MappingProxyType(dict.fromkeys(Event, _DISMISSED)),

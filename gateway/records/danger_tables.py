@@ -53,6 +53,7 @@ danger = Table(
     _count("extended", "how often more time was granted"),
     Column("listed_ms", BigInteger, nullable=True, comment="under listed supervision (挂牌督办) since"),
     Column("listed_until_ms", BigInteger, nullable=True, comment="its deadline"),
+    Column("notice", Text, nullable=False, server_default="", comment="what the public reads of a listed one"),
     Column("delisted_ms", BigInteger, nullable=True),
     _words("regulator_receipt", 128, "双报告: number of the regulator's receipt"),
     _words("congress_receipt", 128, "双报告: number of the workers' congress's receipt"),
@@ -84,7 +85,7 @@ danger = Table(
     Index("danger_state", "state", "found_ms", "id"),
     Index("danger_found", "found_ms", "id"),
     Index("danger_due", "due_ms", "id"),
-    Index("danger_listed", "listed_ms", "id"),
+    Index("danger_urgency", "urgency", "found_ms", "id"),
     comment="Never deleted.",
 )
 

@@ -13,11 +13,13 @@ __all__ = [
     "Cas",
     "Code",
     "Day",
+    "Item",
     "Latitude",
     "Longitude",
     "Named",
     "Record",
     "Ref",
+    "Title",
     "Tonnes",
     "Uscc",
     "Words",
@@ -26,6 +28,7 @@ __all__ = [
 
 _USCC = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 """The 31 characters of GB 32100-2015, in the order of their values."""
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _DAY = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 
 
@@ -54,12 +57,26 @@ def _check_cas(cas: str) -> str:
     return cas
 
 
+def _one_kind_of_line_end(text: str) -> str:
+    """Lines end as they come back from a workbook; what no workbook can hold is refused."""
+    plain = text.replace("\r\n", "\n").replace("\r", "\n")
+    if _CONTROL.search(plain):
+        raise ValueError("no control characters but line feeds and tabs")
+    return plain
+
+
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 """What a record is called by other records."""
 Ref = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,127})?$")]
 """The id of another record; empty: none."""
-Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)]
-Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=128)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000), AfterValidator(_one_kind_of_line_end)]
+Title = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=128), AfterValidator(_one_kind_of_line_end)
+]
+Item = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=128), AfterValidator(_one_kind_of_line_end)
+]
+"""One of several, such as another name."""
 Day = Annotated[str, StringConstraints(pattern=f"{_DAY}|^$")]
 """A day of the calendar, ``YYYY-MM-DD``; empty: not said."""
 Uscc = Annotated[str, AfterValidator(_check_uscc)]

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from config.plant.model import InstrumentKind, Text
-from gateway.registry.fields import Cas, Code, Day, Latitude, Longitude, Named, Record, Ref, Tonnes, Uscc, Words
+from gateway.registry.fields import Cas, Code, Day, Item, Latitude, Longitude, Named, Record, Ref, Tonnes, Uscc, Words
 
 __all__ = [
     "KINDS",
@@ -122,8 +122,8 @@ class VesselRecord(Named):
     density_kg_m3: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
         default=None, description="Of what is in it, at `density_at_c`"
     )
-    density_at_c: float = 20.0
-    expansion_per_k: Annotated[float, Field(ge=0, le=0.01)] = Field(
+    density_at_c: Annotated[float, Field(ge=-273.15, le=1000, allow_inf_nan=False)] = 20.0
+    expansion_per_k: Annotated[float, Field(ge=0, le=0.01, allow_inf_nan=False)] = Field(
         default=0.0, description="Volumetric thermal expansion of the liquid"
     )
     latitude_deg: Latitude | None = None
@@ -147,11 +147,13 @@ class TagRecord(Named):
 class ChemicalRecord(Named):
     """A substance: what a fire brigade needs to know of it. What is not said here is taken from the catalogue."""
 
-    id: Cas = Field(description="CAS number")
-    aliases: tuple[Words, ...] = ()
-    un: tuple[Annotated[str, StringConstraints(pattern=r"^[0-9]{4}$")], ...] = ()
+    id: Annotated[Cas, Field(min_length=1, max_length=16)] = Field(description="CAS number")
+    aliases: Annotated[tuple[Item, ...], Field(max_length=50)] = ()
+    un: Annotated[tuple[Annotated[str, StringConstraints(pattern=r"^[0-9]{4}$")], ...], Field(max_length=20)] = ()
     hazard_class: Words = Field(default="", description="Class or division of UN")
-    hazards: tuple[Words, ...] = Field(default=(), description="GHS hazard statements, such as H331")
+    hazards: Annotated[tuple[Item, ...], Field(max_length=50)] = Field(
+        default=(), description="GHS hazard statements, such as H331"
+    )
     signal: Literal["", "danger", "warning"] = ""
     isolation_m: Metres | None = Field(default=None, description="Initial isolation, all directions, large spill")
     protect_day_m: Metres | None = Field(default=None, description="Downwind protection by day, large spill")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from sqlalchemy import (
     true,
     update,
 )
+from sqlalchemy.exc import IntegrityError
 
 from config.clock import Clock
 from gateway.access.roles import Caller, Scope
@@ -32,7 +33,7 @@ from gateway.records.registry_tables import FOREVER_MS, record
 from gateway.records.transaction import using
 from gateway.registry.kinds import KINDS, Kind
 
-__all__ = ["Draft", "OnWritten", "Registry", "Version", "seen_by"]
+__all__ = ["Draft", "OnWritten", "Registry", "Version", "Wanted", "seen_by"]
 
 _AT_ONCE = 500
 """Ids in one statement."""
@@ -70,6 +71,18 @@ class Draft:
     """The version that was seen; 0: there is none; None: whatever there is."""
     gone: bool = False
     """There is to be none from here on; ``body`` need hold ``id`` alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which records of a kind."""
+
+    enterprise: str | None = None
+    districts: Collection[str] | None = None
+    """In one of these."""
+    parent: str | None = None
+    begins: str = ""
+    """Whose id or name begins so."""
 
 
 OnWritten = Callable[[Connection, Sequence[Version]], None]
@@ -131,6 +144,34 @@ class Registry:
                 found |= {row["id"]: _version(row) for row in connection.execute(asked).mappings()}
         return found
 
+    def known(self, kind: str, names: Iterable[str]) -> set[str]:
+        """Return those of some ids that are taken: there is such a record, hidden or not, or there was."""
+        wanted = sorted(set(names))
+        taken: set[str] = set()
+        with using(self._reader, "reading the registry") as connection:
+            for start in range(0, len(wanted), _AT_ONCE):
+                asked = select(record.c.id).where(
+                    record.c.kind == kind,
+                    record.c.until_ms == FOREVER_MS,
+                    record.c.id.in_(wanted[start : start + _AT_ONCE]),
+                )
+                taken |= set(connection.scalars(asked))
+        return taken
+
+    def newest(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Version]:
+        """Return the newest version of some records, hidden or not, gone or not; nothing of it may be told."""
+        with using(self._reader, "reading the registry") as connection:
+            return _newest(connection, keys)
+
+    def owners(self) -> Iterator[tuple[str, str]]:
+        """Yield id and enterprise of every record that is somebody's; nothing of it may be told."""
+        asked = select(record.c.id, record.c.enterprise).where(
+            record.c.until_ms == FOREVER_MS, record.c.enterprise != "", record.c.kind.in_(list(KINDS))
+        )
+        with using(self._reader, "reading the registry") as connection:
+            for row in connection.execution_options(yield_per=10_000).execute(asked):
+                yield row.id, row.enterprise
+
     def find(
         self,
         kind: str,
@@ -155,10 +196,23 @@ class Registry:
             after: Behind this id.
             limit: At most so many.
         """
+        wanted = Wanted(enterprise, None if district is None else (district,), parent)
+        return self.page(kind, scope, wanted, at_ms=at_ms, after=after, limit=limit)
+
+    def page(
+        self, kind: str, scope: Scope, wanted: Wanted, *, at_ms: int | None = None, after: str = "", limit: int = 1_000
+    ) -> list[Version]:
+        """Return the records of a kind that may be seen and are wanted, in order of id; see `find`."""
         asked = _holding(kind, scope, at_ms).where(record.c.id > after).order_by(record.c.id).limit(limit)
-        for column, value in (("enterprise", enterprise), ("district", district), ("parent", parent)):
-            if value is not None:
-                asked = asked.where(record.c[column] == value)
+        if wanted.enterprise is not None:
+            asked = asked.where(record.c.enterprise == wanted.enterprise)
+        if wanted.districts is not None:
+            asked = asked.where(record.c.district.in_(sorted(wanted.districts)))
+        if wanted.parent is not None:
+            asked = asked.where(record.c.parent == wanted.parent)
+        if wanted.begins:
+            same = (record.c[column].startswith(wanted.begins, autoescape=True) for column in ("id", "name"))
+            asked = asked.where(or_(*same))
         with using(self._reader, "reading the registry") as connection:
             return [_version(row) for row in connection.execute(asked).mappings()]
 
@@ -178,13 +232,16 @@ class Registry:
             ConflictError: A version is another than the one expected.
             RecordsError: The records cannot be used.
         """
-        with using(self._writing, "writing the registry") as connection:
-            return self.write_in(connection, drafts, by, why)
+        try:
+            with using(self._writing, "writing the registry") as connection:
+                return self.write_in(connection, drafts, by, why)
+        except IntegrityError as error:
+            raise ConflictError("somebody else wrote at the same time: look again（记录已被修改，请刷新）") from error
 
     def write_in(self, connection: Connection, drafts: Sequence[Draft], by: By, why: str) -> list[Version]:
         """Do `write` inside a transaction of the caller's."""
         now_ms = self._clock.wall_ms()
-        before = _newest(connection, drafts)
+        before = _newest(connection, ((draft.kind, draft.body["id"]) for draft in drafts))
         made = [_next(draft, before.get((draft.kind, draft.body["id"])), now_ms, by, why) for draft in drafts]
         written = [version for version in made if version is not None]
         if not written:
@@ -208,14 +265,18 @@ class Registry:
         scope = caller.scope
         if not scope.districts:
             return caller
+        return replace(caller, scope=replace(scope, below=self.below(scope.districts)))
+
+    def below(self, districts: Collection[str]) -> frozenset[str]:
+        """Return the districts that are part of some, at every level, without these."""
         below: set[str] = set()
         with using(self._reader, "reading districts") as connection:
-            level = set(scope.districts)
+            level = set(districts)
             while level:
                 asked = _holding("district", Scope(), None).where(record.c.parent.in_(sorted(level)))
-                level = {row["id"] for row in connection.execute(asked).mappings()} - below - scope.districts
+                level = {row["id"] for row in connection.execute(asked).mappings()} - below - set(districts)
                 below |= level
-        return replace(caller, scope=replace(scope, below=frozenset(below)))
+        return frozenset(below)
 
 
 _END = (
@@ -242,11 +303,11 @@ def _holding(kind: str, scope: Scope, at_ms: int | None) -> Select[Any]:
     return asked.where(record.c.since_ms <= at_ms, record.c.until_ms > at_ms)
 
 
-def _newest(connection: Connection, drafts: Sequence[Draft]) -> dict[tuple[str, str], Version]:
-    """Return the newest version of every record of some drafts, whether it is gone or not."""
+def _newest(connection: Connection, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Version]:
+    """Return the newest version of some records, whether it is gone or not."""
     wanted: dict[str, list[str]] = {}
-    for draft in drafts:
-        wanted.setdefault(draft.kind, []).append(draft.body["id"])
+    for kind, name in keys:
+        wanted.setdefault(kind, []).append(name)
     found: dict[tuple[str, str], Version] = {}
     for kind, names in wanted.items():
         for start in range(0, len(names), _AT_ONCE):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -14,43 +14,22 @@ from gateway.errors import RecordsError
 from gateway.records.dialects import storable
 from gateway.records.search_tables import search_due, search_entry, search_posting, search_version
 from gateway.records.transaction import using
-from gateway.registry.store import Version
 from gateway.searching.matching import Entry, Texts, texts_of
 from gateway.searching.postings import add
 from gateway.searching.sources import SOURCES
 from gateway.searching.tokens import tokens_of
 
-__all__ = ["MANY", "VERSION", "Indexer", "behind", "note", "note_records"]
+__all__ = ["VERSION", "Indexer"]
 
 VERSION = 1
 """Of what is kept. To be raised with every change of folding, sounds, tokens, postings or sources' fields: then
 everything is taken up anew."""
-MANY = 10_000
 _AT_ONCE = 250
 """Things in one transaction: the pipeline may wait for it."""
 _EVERY_S = 1.0
 _REST_S = 0.02
 
 log = structlog.get_logger(__name__)
-
-
-def note(connection: Connection, kind: str, ids: Iterable[str]) -> None:
-    """Say, inside a caller's transaction, that some things of a kind of `SOURCES` were written, or are gone."""
-    rows = [{"kind": kind, "id": one} for one in ids]
-    if rows:
-        connection.execute(insert(search_due), rows)
-
-
-def note_records(connection: Connection, written: Sequence[Version]) -> None:
-    """Note records of the registry (`gateway.registry.store.OnWritten`)."""
-    rows = [{"kind": one.kind, "id": one.id} for one in written]
-    connection.execute(insert(search_due), rows)
-
-
-def behind(connection: Connection) -> int:
-    """Return how many things are still to be taken up; many are not counted further than `MANY`."""
-    some = select(search_due.c.seq).limit(MANY).subquery()
-    return connection.scalar(select(func.count()).select_from(some)) or 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from config.plant.model import Plant
 from gateway.access.roles import Scope
 from gateway.errors import BadRequestError
 from gateway.records.transaction import using
+from gateway.searching.due import behind
 from gateway.searching.hits import Group, best
 from gateway.searching.index import look
-from gateway.searching.indexer import behind
 from gateway.searching.live import LIVE, Finding
 from gateway.searching.matching import Asked
 from gateway.searching.sources import SOURCES

@@ -20,7 +20,8 @@ from gateway.records.database import DATABASE_FILE, checkpoint, open_desk, open_
 from gateway.records.registry_tables import FOREVER_MS, record
 from gateway.records.schema import alarm
 from gateway.records.search_tables import search_entry, search_posting
-from gateway.searching.indexer import Indexer, behind
+from gateway.searching.due import behind
+from gateway.searching.indexer import Indexer
 from gateway.searching.search import Search
 from hazgate.bench.plant import bench_plant
 

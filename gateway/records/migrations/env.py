@@ -9,6 +9,7 @@ from gateway.records import (  # noqa: F401 - so that every table is known
     danger_tables,
     desk_tables,
     duty_tables,
+    grading_tables,
     registry_tables,
     search_tables,
 )

@@ -11,9 +11,11 @@ import pytest
 
 from gateway.access.roles import Role, Scope
 from gateway.commands import By
+from gateway.dangers.intake import Found
+from gateway.dangers.states import Source
 from gateway.registry.store import Draft
-from gateway.searching.indexer import note
-from tests.gateway.api.people import ACME, BRAVO, DISTRICT, House, make_house
+from gateway.searching.due import note
+from tests.gateway.api.people import ACME, BRAVO, DISTRICT, EVERYTHING, House, make_house
 from tests.gateway.api.world import T0, World, client_of
 
 RECORDS = (
@@ -162,3 +164,23 @@ async def test_what_makes_no_sense_is_said_to(
 
 async def test_who_is_not_signed_in_finds_nothing(client: httpx.AsyncClient) -> None:
     assert (await client.get("/api/v1/search", params={"q": "a"})).status_code == 401
+
+
+async def test_a_hidden_danger_is_found_once_it_is_reported(house: House, client: httpx.AsyncClient) -> None:
+    place = house.world.place
+    new = place.dangers.report(Found("排污阀堵塞", Source.SELF_CHECK, enterprise="acme"), EVERYTHING, By("ann"))
+    while place.indexer.turn():
+        pass
+    assert await found(client, house.token(Role.ENTERPRISE, ACME), q="paiwufa") == [f"danger/{new.id}"]
+    assert await found(client, house.token(Role.ENTERPRISE, BRAVO), q="paiwufa") == []
+
+
+async def test_every_link_leads_to_what_was_found(house: House, client: httpx.AsyncClient) -> None:
+    headers = house.token(Role.OPERATOR)
+    links = set()
+    for typed in BOX:
+        for group in (await client.get("/api/v1/search", params={"q": typed}, headers=headers)).json()["groups"]:
+            links |= {one["link"] for one in group["items"]}
+    assert len(links) > 8
+    for link in links:
+        assert (await client.get(link, headers=headers)).status_code == 200, link

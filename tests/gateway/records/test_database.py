@@ -199,6 +199,7 @@ def test_the_keeper_moves_what_was_written_and_the_write_ahead_log_is_used_again
     monkeypatch.setattr(keeper, "checkpoint", noted)
     stop = threading.Event()
     with writer(tmp_path) as writing, reader(tmp_path) as reading:
+        migrated = (tmp_path / f"{DATABASE_FILE}-wal").stat().st_size  # it grows with every table there is
         thread = threading.Thread(target=keep_short, args=(reading, stop))
         thread.start()
         try:
@@ -212,7 +213,7 @@ def test_the_keeper_moves_what_was_written_and_the_write_ahead_log_is_used_again
             stop.set()
             thread.join()
         assert (tmp_path / DATABASE_FILE).stat().st_size > 6_000_000
-        assert (tmp_path / f"{DATABASE_FILE}-wal").stat().st_size < 2_500_000
+        assert (tmp_path / f"{DATABASE_FILE}-wal").stat().st_size < migrated + 2_500_000
 
 
 def test_a_checkpoint_that_fails_does_not_end_the_keeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

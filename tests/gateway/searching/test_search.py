@@ -21,7 +21,8 @@ from gateway.records.registry_tables import record
 from gateway.records.search_tables import search_due, search_entry, search_posting, search_version
 from gateway.registry.store import Draft, Registry
 from gateway.searching import index
-from gateway.searching.indexer import VERSION, Indexer, note, note_records
+from gateway.searching.due import note, note_records
+from gateway.searching.indexer import VERSION, Indexer
 from gateway.searching.search import Search
 from tests.gateway.api.world import SetClock
 from tests.support.naive_search import naive_how, plain

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0013"
-down_revision = "0011"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
@@ -18,10 +18,10 @@ _INDEXES = (
     ("danger_enterprise_found", "danger", ["enterprise", "found_ms", "id"], False),
     ("danger_enterprise_state", "danger", ["enterprise", "state", "found_ms", "id"], False),
     ("danger_found", "danger", ["found_ms", "id"], False),
-    ("danger_listed", "danger", ["listed_ms", "id"], False),
     ("danger_state", "danger", ["state", "found_ms", "id"], False),
     ("danger_tag", "danger", ["tag", "urgency", "found_ms", "id"], False),
     ("danger_unit", "danger", ["hazard_unit", "urgency", "found_ms", "id"], False),
+    ("danger_urgency", "danger", ["urgency", "found_ms", "id"], False),
     ("danger_vessel", "danger", ["vessel", "urgency", "found_ms", "id"], False),
     ("danger_clock_due", "danger_clock", ["clock", "due_ms", "enterprise"], False),
     ("danger_clock_next", "danger_clock", ["next_ms"], False),
@@ -64,6 +64,7 @@ def upgrade() -> None:
         sa.Column("extended", sa.Integer(), server_default="0", nullable=False),
         sa.Column("listed_ms", sa.BigInteger(), nullable=True),
         sa.Column("listed_until_ms", sa.BigInteger(), nullable=True),
+        sa.Column("notice", sa.Text(), server_default="", nullable=False),
         sa.Column("delisted_ms", sa.BigInteger(), nullable=True),
         sa.Column("regulator_receipt", sa.String(length=128), server_default="", nullable=False),
         sa.Column("congress_receipt", sa.String(length=128), server_default="", nullable=False),

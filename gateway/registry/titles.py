@@ -1,0 +1,87 @@
+"""What the fields of records are called in Chinese: headings of workbooks, words of faults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["TITLES", "heading"]
+
+TITLES: Mapping[str, str] = {
+    "id": "编号",
+    "name_zh": "名称",
+    "name_en": "英文名称",
+    "level": "级别",
+    "parent": "上级",
+    "uscc": "统一社会信用代码",
+    "district": "区域",
+    "industry": "行业",
+    "address": "地址",
+    "latitude_deg": "纬度",
+    "longitude_deg": "经度",
+    "representative": "法定代表人",
+    "phone": "电话",
+    "state": "状态",
+    "enterprise": "企业",
+    "site": "厂区",
+    "area": "分区",
+    "use": "用途",
+    "cas": "CAS号",
+    "exposed_people": "暴露人数",
+    "consequence_radius_m": "事故后果半径m",
+    "hazard_unit": "危险源单元",
+    "shape": "设备类型",
+    "capacity_m3": "容积m3",
+    "height_m": "内高m",
+    "design_max_t": "设计最大量t",
+    "density_kg_m3": "密度kg/m3",
+    "density_at_c": "密度温度℃",
+    "expansion_per_k": "体胀系数1/K",
+    "vessel": "设备",
+    "quantity": "测量量",
+    "unit": "单位",
+    "kind": "仪表类型",
+    "calibration_due": "检定有效期至",
+    "aliases": "别名",
+    "un": "UN号",
+    "hazard_class": "危险性类别",
+    "hazards": "GHS危险性说明",
+    "signal": "信号词",
+    "isolation_m": "初始隔离距离m",
+    "protect_day_m": "白天防护距离m",
+    "protect_night_m": "夜间防护距离m",
+    "isolation_source": "距离出处",
+    "disposal": "处置要点",
+    "disposal_en": "处置要点英文",
+    "first_aid": "急救",
+    "protection": "防护",
+    "extinguishing": "灭火",
+    "duties": "职责",
+    "post": "岗位",
+    "account": "账号",
+    "certificate": "证书",
+    "certificate_until": "证书有效期至",
+    "role": "包保角色",
+    "person": "人员",
+    "duty": "责任内容",
+    "every_days": "周期天数",
+    "done_on": "最近完成日",
+    "about_kind": "对象种类",
+    "about": "对象",
+    "sort": "类别",
+    "number": "文号",
+    "issued_on": "签发日",
+    "valid_until": "有效期至",
+    "link": "链接",
+    "text": "正文",
+    "amount": "数量",
+    "contact": "联系人",
+    "checked_on": "检查日",
+    "is_enterprise": "即企业",
+    "people": "人数",
+}
+"""Of every field of every kind."""
+
+
+def heading(field: str) -> str:
+    """Return the heading of a field: in Chinese, and its name, by which it is read."""
+    return f"{TITLES[field]} {field}"
