@@ -49,12 +49,14 @@ def look(connection: Connection, asked: Asked, scope: Scope, kinds: Collection[s
         limit: At most so many of each kind.
     """
     owners = [] if scope.whole else _owners(scope)
+    postings = Postings(connection)
     if owners:
-        mine = docs_in(Postings(connection, owners).any_of(owners), _FEW + 1)
+        postings.load(owners)
+        mine = docs_in(postings.any_of(owners), _FEW + 1)
         if len(mine) <= _FEW:
             fits = _by_kind(_fitting(connection, mine, asked, scope))
             return {kind: _group(kind, found, asked, limit) for kind, found in fits.items() if kind in kinds}
-    left = _candidates(connection, asked, owners, kinds)
+    left = _candidates(postings, asked, owners, kinds)
     fits = defaultdict(list)
     for turn in range(_LOOKS):
         docs = [
@@ -79,13 +81,11 @@ def _owners(scope: Scope) -> list[int]:
     return [number(one) for one in of_all]
 
 
-def _candidates(
-    connection: Connection, asked: Asked, owners: Sequence[int], kinds: Iterable[str]
-) -> dict[str, list[int]]:
+def _candidates(postings: Postings, asked: Asked, owners: Sequence[int], kinds: Iterable[str]) -> dict[str, list[int]]:
     """Return the entries that are worth a look, by kind, in the order in which they are."""
     wanted = Wanted(asked)
     of_kinds = {kind: number(of_kind(kind)) for kind in kinds}
-    postings = Postings(connection, {*wanted.tokens(), *of_kinds.values(), *owners})
+    postings.load({*wanted.tokens(), *of_kinds.values()})
     seen = postings.any_of(owners) if owners else postings.every()
     sets = [one & seen for one in wanted.sets(postings)]
     at_most = _LOOK_AT * _LOOKS

@@ -27,25 +27,30 @@ Bits = NDArray[np.uint8]
 
 
 class Postings:
-    """Reads the sets of some tokens, all in one statement.
+    """Reads the sets of tokens.
 
     Args:
         connection: In a transaction.
-        tokens: All that will be asked for.
     """
 
-    def __init__(self, connection: Connection, tokens: Iterable[int]) -> None:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         last = connection.scalar(select(func.max(search_entry.c.doc)))
         self._blocks = 0 if last is None else last // BLOCK + 1
         self._kept: dict[int, Bits] = {}
-        wanted = sorted(set(tokens))
+
+    def load(self, tokens: Iterable[int]) -> None:
+        """Read all that will be asked for, in one statement; any other set is empty."""
+        wanted = sorted(set(tokens) - self._kept.keys())
         for start in range(0, len(wanted), _AT_ONCE):
             rows = select(search_posting).where(
                 search_posting.c.block.in_(range(self._blocks)),
                 search_posting.c.token.in_(wanted[start : start + _AT_ONCE]),
             )
-            for block, token, docs in connection.execute(rows):
-                self._take(token, block, docs)
+            for block, token, docs in self._connection.execute(rows):
+                if token not in self._kept:
+                    self._kept[token] = self.none()
+                self._kept[token][block * _BYTES : (block + 1) * _BYTES] = _bits(docs)
 
     def none(self) -> Bits:
         """Return the empty set."""
@@ -73,11 +78,6 @@ class Postings:
         for token in tokens:
             found |= self.of(token)
         return found
-
-    def _take(self, token: int, block: int, docs: bytes) -> None:
-        if token not in self._kept:
-            self._kept[token] = self.none()
-        self._kept[token][block * _BYTES : (block + 1) * _BYTES] = _bits(docs)
 
 
 def docs_in(bits: Bits, at_most: int) -> list[int]:

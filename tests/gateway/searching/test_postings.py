@@ -43,7 +43,9 @@ def test_what_was_added_is_there_and_nothing_else(engine: Engine, turns: list[li
                     tokens.setdefault(doc, set()).add(token)
                     model[token].add(doc)
             add(connection, tokens)
-        postings = Postings(connection, (0, 1, 2, 3))
+        postings = Postings(connection)
+        postings.load((0, 1))
+        postings.load((0, 2, 3))
         assert [docs_in(postings.of(token), LAST + 1) for token in (0, 1, 2, 3)] == [*map(sorted, model.values()), []]
         both, any_of = postings.all_of((0, 1)), postings.any_of((0, 2, 3))
         assert docs_in(both, LAST + 1) == sorted(model[0] & model[1])
