@@ -33,7 +33,7 @@ from gateway.records.registry_tables import FOREVER_MS, record, registry_staged
 from gateway.records.transaction import using
 from gateway.registry.store import Draft, Version, version_of
 
-__all__ = ["Bulk", "Move"]
+__all__ = ["Bulk", "Move", "OnMoved"]
 
 _TURN: Final = 1_000
 """Rows in one short turn."""
@@ -52,17 +52,26 @@ class Move:
     """For the audit log."""
 
 
+OnMoved = Callable[[Connection, ColumnElement[bool]], None]
+"""Told inside the transaction which rows of `registry_staged` are being written."""
+
+
+def _unheard(_connection: Connection, _mine: ColumnElement[bool]) -> None: ...
+
+
 class Bulk:
     """Writes very many versions, all of them or none.
 
     Args:
         engine: For transactions beside the pipeline.
         clock: Wall; also measures how long the pipeline was kept from writing.
+        on_moved: As `gateway.registry.store.OnWritten`, for rows too many to be handed over one by one.
     """
 
-    def __init__(self, engine: Engine, clock: Clock) -> None:
+    def __init__(self, engine: Engine, clock: Clock, on_moved: OnMoved = _unheard) -> None:
         self._engine = engine
         self._clock = clock
+        self._on_moved = on_moved
         self.locked_s = 0.0
         """How long the last `write` kept everybody else from writing: SQLite has one writer; on PostgreSQL others wait
         for the end of the audit log alone."""
@@ -100,6 +109,7 @@ class Bulk:
             began_s = self._clock.monotonic_s()
             now_ms = self._clock.wall_ms()
             self._move(connection, move, now_ms)
+            self._on_moved(connection, staged.import_id == move.import_id)
             also(connection)
             if connection.dialect.name == "postgresql":
                 began_s = self._clock.monotonic_s()

@@ -23,10 +23,10 @@ from tests.gateway.api.world import T0, World, client_of, make_world
 from tests.support.town import register_town, write
 
 WEATHER = """\
-  MET-1.WIND_SPEED: {description: {zh: "风速", en: "Wind speed"}, kind: other, quantity: speed, unit: m/s, range: [0, 60],
-    period: 1s, edge: edge-b}
-  MET-1.WIND_FROM: {description: {zh: "风向", en: "Wind from"}, kind: other, quantity: number, unit: "1", range: [0, 360],
-    period: 1s, edge: edge-b}
+  MET-1.WIND_SPEED: {description: {zh: "风速", en: "Wind speed"}, kind: other, quantity: speed, unit: m/s,
+    range: [0, 60], period: 1s, edge: edge-b}
+  MET-1.WIND_FROM: {description: {zh: "风向", en: "Wind from"}, kind: other, quantity: number, unit: "1",
+    range: [0, 360], period: 1s, edge: edge-b}
 """
 STATION = read_plant(TWO_ENTERPRISES + WEATHER, "weather.yaml")
 
