@@ -16,6 +16,7 @@ from gateway.api import (
     alarms,
     attachments,
     backtests,
+    checks,
     commitments,
     danger_acts,
     dangers,
@@ -37,6 +38,8 @@ from gateway.api import (
     registry_files,
     reports,
     restricted,
+    risks,
+    story,
     stream,
     tags,
 )
@@ -54,6 +57,7 @@ from gateway.kpi.lately import Lately
 from gateway.kpi.months import Months
 from gateway.kpi.now import Now
 from gateway.place.app import Place
+from gateway.story.app import make_teller
 
 __all__ = ["create_api", "openapi_document"]
 
@@ -69,6 +73,7 @@ def create_api(
 ) -> FastAPI:
     """Return the application. It starts and stops nothing but its own stream."""
     feed = Feed(source)
+    teller = make_teller(source.plant, source.board, source.queries, history, source.clock, place, desk.duty)
     now = Now(kpis.engine, kpis.desks)
     context = Context(
         plant=source.plant,
@@ -86,6 +91,7 @@ def create_api(
         now=now,
         lately=Lately(kpis),
         place=place,
+        teller=teller,
     )
 
     @asynccontextmanager
@@ -95,6 +101,7 @@ def create_api(
             end_listening = source.hub.listen(now.hear)
             yield
             end_listening()
+            teller.close()
             feed.stop()
 
     app = _assemble(source.software_version, lifespan)
@@ -125,6 +132,7 @@ def _assemble(software_version: str, lifespan: Lifespan[FastAPI] | None) -> Fast
         elsewhere,
         tags,
         alarms,
+        story,
         acts,
         attachments,
         incidents,
@@ -134,17 +142,19 @@ def _assemble(software_version: str, lifespan: Lifespan[FastAPI] | None) -> Fast
         dangers,
         danger_acts,
         grades,
+        risks,
+        checks,
         kpi,
         backtests,
+        registry_care,
+        registry_files,
+        registry,
         commitments,
         inspections,
         joint,
         permits,
         reports,
         restricted,
-        registry_care,
-        registry_files,
-        registry,
         stream,
         page,
         login,

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from config.clock import Clock
 from config.plant.model import Plant
 from config.prevention import load_prevention
+from config.risks import load_risk_rules
 from gateway.dangers.desk import Dangers
 from gateway.dangers.ledger import DangerLedger
 from gateway.dangers.watch import DangerWatch
@@ -36,6 +37,14 @@ from gateway.registry.imports import Imports
 from gateway.registry.rollup import RollUp
 from gateway.registry.store import Registry
 from gateway.registry.taking import Uptake
+from gateway.risks.announcement import Announcement
+from gateway.risks.assessments import Assessments
+from gateway.risks.book import Risks
+from gateway.risks.causes import AlarmCauses, CheckCauses, DangerCauses
+from gateway.risks.checks import Checks
+from gateway.risks.map import RiskMap
+from gateway.risks.tasks import CheckTasks
+from gateway.risks.watch import RiskWatch
 
 __all__ = ["Ground", "Place", "make_place"]
 
@@ -58,6 +67,13 @@ class Place:
     meter: Meter
     imports: Imports
     prevention: Prevention
+    risks: Risks
+    check_tasks: CheckTasks
+    checks: Checks
+    assessments: Assessments
+    risk_map: RiskMap
+    announcement: Announcement
+    risk_watch: RiskWatch
 
     def threads(self) -> dict[str, Callable[[threading.Event], None]]:
         """Return what is to run, by name, where the pipeline runs; each until its event is set."""
@@ -67,6 +83,7 @@ class Place:
             "grades": self.meter.run,
             "imports": self.imports.run,
             "prevention": self.prevention.rounds.run,
+            "risks": self.risk_watch.run,
         }
 
 
@@ -111,7 +128,12 @@ def make_place(ground: Ground, files: Path | None = None) -> Place:
     standings = Standings(ground.writing, ground.reader)
     readings = Readings(ground.plant, ground.board, ground.history, ground.queries)
     importing = Importing(registry, Bulk(ground.writing, ground.clock))
-    dangers = Dangers(ground.writing, ground.reader, ground.clock, registry, where)
+    writing, reader, clock = ground.writing, ground.reader, ground.clock
+    dangers = Dangers(writing, reader, clock, registry, where)
+    rules = load_risk_rules()
+    risks = Risks(writing, reader, clock, where, rules)
+    tasks = CheckTasks(writing, reader, clock)
+    causes = (AlarmCauses(reader), CheckCauses(reader), DangerCauses(reader))
     return Place(
         registry=registry,
         uptake=Uptake(registry, ground.plant, importing, () if files is None else tables_of(files)),
@@ -127,6 +149,13 @@ def make_place(ground: Ground, files: Path | None = None) -> Place:
         meter=Meter(grounds, filings, standings, ground.plant, ground.board, ground.clock),
         imports=Imports(ground.writing, ground.reader, importing, ground.clock),
         prevention=make_prevention(_means(ground, registry), Ports(dangers=dangers, reporting=IntoDangers(dangers))),
+        risks=risks,
+        check_tasks=tasks,
+        checks=Checks(writing, reader, clock, where, risks, tasks, dangers),
+        assessments=Assessments(writing, reader, clock, registry, rules),
+        risk_map=RiskMap(registry, reader),
+        announcement=Announcement(registry, reader),
+        risk_watch=RiskWatch(writing, reader, clock, rules, causes),
     )
 
 

@@ -31,6 +31,7 @@ record = Table(
     Index("record_of_enterprise", "kind", "enterprise", "until_ms", "id"),
     Index("record_in_district", "kind", "district", "until_ms", "id"),
     Index("record_of_parent", "kind", "parent", "until_ms", "id"),
+    Index("record_written", "kind", "since_ms"),
     comment="Only ever added to, but for until_ms of the version before.",
 )
 

@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
 from config.clock import Clock
+from config.plant.model import Text
 from gateway.access.roles import Scope
 from gateway.commands import By
 from gateway.errors import BadRequestError, ConflictError, NotFoundError, OverloadError, RecordsError
@@ -24,7 +25,7 @@ from gateway.records.transaction import using
 from gateway.registry.importing import File, Importing, Outcome
 from gateway.registry.reading import MOST_BYTES, is_workbook
 
-__all__ = ["ENDED", "STAGES", "Event", "Imports", "Order", "Progress", "Stage"]
+__all__ = ["ENDED", "STAGES", "STAGE_NAMES", "Event", "Imports", "Order", "Progress", "Stage"]
 
 
 class Stage(StrEnum):
@@ -75,6 +76,19 @@ STAGES: Mapping[tuple[Stage, Event], Stage] = MappingProxyType(
     }
 )
 """(stage, event) -> stage; what is not here does not happen. One that the gateway was stopped in begins again."""
+
+STAGE_NAMES: Mapping[Stage, Text] = MappingProxyType(
+    {
+        Stage.WAITING: Text("排队", "waiting"),
+        Stage.READING: Text("读取", "reading"),
+        Stage.CHECKING: Text("校验", "checking"),
+        Stage.WRITING: Text("写入", "writing"),
+        Stage.WRITTEN: Text("已写入", "written"),
+        Stage.FINE: Text("无误，未写入", "fine, nothing written"),
+        Stage.REFUSED: Text("有错误，未写入", "refused, nothing written"),
+        Stage.FAILED: Text("失败，未写入", "failed, nothing written"),
+    }
+)
 
 _WAITING: Final = 10
 """Imports that may wait."""

@@ -290,7 +290,8 @@ def _holding(kind: str, scope: Scope, at_ms: int | None) -> Select[Any]:
     asked = select(record).where(record.c.kind == kind, record.c.gone.is_(False), _seen(kind, scope))
     if at_ms is None:
         return asked.where(record.c.until_ms == FOREVER_MS)
-    return asked.where(record.c.since_ms <= at_ms, record.c.until_ms > at_ms)
+    # ``+ 0``: else SQLite, which knows nothing of how many there are, goes by the time and not by the id.
+    return asked.where(record.c.since_ms + 0 <= at_ms, record.c.until_ms + 0 > at_ms)
 
 
 def _newest(connection: Connection, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Version]:

@@ -12,6 +12,7 @@ from gateway.records import (  # noqa: F401 - so that every table is known
     grading_tables,
     prevention_tables,
     registry_tables,
+    risk_tables,
 )
 from gateway.records.monthly import kpi_month  # noqa: F401 - a table of the same metadata
 from gateway.records.schema import metadata

@@ -44,7 +44,7 @@ def uptake_of(registry: Registry, plant: Plant, *tables: tuple[bytes, str]) -> U
 def test_everything_the_demo_plant_names_is_taken_up(registry: Registry) -> None:
     plant = load_plant(DEMO_PLANT)
     created = uptake_of(registry, plant).turn()
-    assert created == 2 + len(plant.hazard_units) + len(plant.vessels) + len(plant.vehicles) + len(plant.tags)
+    assert created == 3 + len(plant.hazard_units) + len(plant.vessels) + len(plant.vehicles) + len(plant.tags)
     unit = registry.get("hazard-unit", "cl2", ALL)
     assert unit is not None
     assert (unit.enterprise, unit.parent, unit.by, unit.body["cas"]) == ("demo-chem", "demo", "plant", "7782-50-5")
@@ -135,6 +135,7 @@ def test_the_registry_of_the_demo_plant_has_no_fault(registry: Registry) -> None
     assert outcome is not None
     assert outcome.faults == ()
     assert uptake.differences(ALL)[0] == []
+    assert {one.district for kind in ("site", "vessel", "tag") for one in registry.find(kind, ALL)} == {"990101"}
     for unit in ("lpg", "cl2", "meoh"):
         roles = {str(one.body["role"]) for one in registry.find("responsibility", ALL, parent=unit)}
         assert roles == {"principal", "technical", "operating"}
