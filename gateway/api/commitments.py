@@ -25,7 +25,7 @@ router = APIRouter(prefix="/api/v1/commitments", tags=["prevention"], dependenci
 
 _ANSWERS = problem_responses(401, 403, 404, 409, 422, 503)
 _DAY = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
-EnterpriseId = Annotated[str, Path(max_length=64, description="Id of the enterprise")]
+EnterpriseId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Id of the enterprise")]
 OnDay = Annotated[str, Path(pattern=_DAY, description="YYYY-MM-DD, UTC+8")]
 Count = Annotated[int, Field(ge=0, le=100_000)]
 Kind = Annotated[str, StringConstraints(min_length=1, max_length=32)]

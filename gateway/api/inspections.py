@@ -17,6 +17,7 @@ from gateway.api.models import Model
 from gateway.api.parameters import query_digest, read_cursor, write_cursor
 from gateway.api.problems import BadParameterError, problem_responses
 from gateway.prevention.findings import Finding, FindingFilter, Said, Taken
+from gateway.registry.fields import Ref
 from gateway.shift.attachments import MOST_BYTES
 
 __all__ = ["router"]
@@ -25,9 +26,8 @@ router = APIRouter(prefix="/api/v1/inspections/findings", tags=["prevention"], d
 
 _CHECK = [needs(Permission.CHECK_DO)]
 _ANSWERS = problem_responses(401, 403, 404, 409, 422, 503)
-FindingId = Annotated[str, Path(max_length=32, description="Id of the finding")]
+FindingId = Annotated[str, Path(pattern="^[0-9a-f]{1,32}$", description="Id of the finding")]
 PhotoHash = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256 of the content")]
-Id = Annotated[str, StringConstraints(max_length=128)]
 _BODY = {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/jpeg", "image/png")}}
 
 
@@ -42,9 +42,9 @@ class FindingSent(BaseModel):
     found_ms: Annotated[int, Field(ge=0, le=2**53, description="UTC epoch milliseconds, by the terminal's clock")]
     text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
     severity: Literal["", "note", "general", "major"] = ""
-    hazard_unit: Id = Field("", description="What it is about: at least one of unit, vessel, tag")
-    vessel: Id = ""
-    tag: Id = ""
+    hazard_unit: Ref = Field("", description="What it is about: at least one of unit, vessel, tag")
+    vessel: Ref = ""
+    tag: Ref = ""
     latitude_deg: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)] | None = None
     longitude_deg: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)] | None = None
     accuracy_m: Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)] | None = None
@@ -112,9 +112,9 @@ class FindingPage(Model):
 class FindingQuery(BaseModel):
     """Which findings are wanted."""
 
-    enterprise: Id | None = None
-    hazard_unit: Id | None = None
-    vessel: Id | None = None
+    enterprise: Ref | None = None
+    hazard_unit: Ref | None = None
+    vessel: Ref | None = None
     limit: Annotated[int, Field(ge=1, le=500)] = 100
     cursor: Annotated[str | None, Field(max_length=500, description="`next_cursor` of the page before")] = None
 

@@ -27,7 +27,7 @@ router = APIRouter(prefix="/api/v1", tags=["prevention"], dependencies=[needs(Pe
 
 _ACT = [needs(Permission.PREVENTION_ACT)]
 _ANSWERS = problem_responses(401, 403, 404, 409, 422, 503)
-NoticeId = Annotated[str, Path(max_length=32, description="Id of the notice")]
+NoticeId = Annotated[str, Path(pattern="^[0-9a-f]{1,32}$", description="Id of the notice")]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 Direction = Annotated[float, Field(ge=0, le=360, allow_inf_nan=False, description="Where the wind comes from")]

@@ -18,6 +18,7 @@ from gateway.api.parameters import Moment, query_digest, read_cursor, write_curs
 from gateway.api.problems import problem_responses
 from gateway.prevention.permit_states import PermitEvent, PermitState
 from gateway.prevention.permits import Asked, Fired, Permit, PermitFilter, Work, Worker
+from gateway.registry.fields import Ref
 
 __all__ = ["router"]
 
@@ -27,9 +28,9 @@ _EDIT = [needs(Permission.PERMIT_EDIT)]
 _CHECK = [needs(Permission.CHECK_DO)]
 _ANSWERS = problem_responses(401, 403, 404, 409, 422, 503)
 
-PermitId = Annotated[str, Path(max_length=32, description="Id of the permit")]
-Id = Annotated[str, StringConstraints(max_length=128)]
+PermitId = Annotated[str, Path(pattern="^[0-9a-f]{1,32}$", description="Id of the permit")]
 Short = Annotated[str, StringConstraints(strip_whitespace=True, max_length=128)]
+Kind = Annotated[str, StringConstraints(pattern="^[a-z_]{1,32}$")]
 Version = Annotated[int, Field(ge=1, le=2**31 - 1, strict=True, description="`version` of the permit as it was seen")]
 Number = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
 
@@ -53,17 +54,19 @@ class PersonNamed(_Body):
 class Drafting(_Asked):
     """A permit that is wanted."""
 
-    kind: Short = Field(description="Of config/prevention.yaml, such as `hot_work`")
-    level: Short = Field("", description="Hot work: special, first or second; other kinds have none")
+    kind: Kind = Field(description="Of config/prevention.yaml, such as `hot_work`")
+    level: Annotated[str, StringConstraints(pattern="^[a-z_]{0,16}$")] = Field(
+        "", description="Hot work: special, first or second; other kinds have none"
+    )
     title: Line
-    hazard_unit: Id = Field("", description="Where; or the vessel, or both")
-    vessel: Id = ""
+    hazard_unit: Ref = Field("", description="Where; or the vessel, or both")
+    vessel: Ref = ""
     place: Note = Field("", description="In words")
     begin: Moment
     end: Moment = Field(description="It ends by itself then")
     people: Annotated[tuple[PersonNamed, ...], Field(max_length=100)] = ()
     measures: Note = ""
-    gas_tags: Annotated[tuple[Id, ...], Field(max_length=20)] = Field(
+    gas_tags: Annotated[tuple[Ref, ...], Field(max_length=20)] = Field(
         (), description="While all of these show good values, a reading counts as taken"
     )
     gas_every_min: Annotated[int, Field(ge=1, le=1440)] | None = Field(
@@ -197,9 +200,9 @@ class PermitQuery(BaseModel):
     """Which permits are wanted."""
 
     state: Annotated[list[PermitState], Field(max_length=10)] = []
-    kind: Short | None = None
-    hazard_unit: Id | None = None
-    enterprise: Id | None = None
+    kind: Kind | None = None
+    hazard_unit: Ref | None = None
+    enterprise: Ref | None = None
     limit: Annotated[int, Field(ge=1, le=500)] = 100
     cursor: Annotated[str | None, Field(max_length=500, description="`next_cursor` of the page before")] = None
 

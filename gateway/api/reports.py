@@ -19,6 +19,7 @@ from gateway.api.problems import problem_responses
 from gateway.prevention.packets import Said
 from gateway.prevention.report_states import ReportEvent, ReportState
 from gateway.prevention.reports import Report, Version
+from gateway.registry.fields import Ref
 
 __all__ = ["router"]
 
@@ -26,10 +27,9 @@ router = APIRouter(prefix="/api/v1/incident-reports", tags=["prevention"], depen
 
 _REPORT = [needs(Permission.INCIDENT_REPORT)]
 _ANSWERS = problem_responses(401, 403, 404, 409, 422, 503)
-ReportId = Annotated[str, Path(max_length=32, description="Id of the report")]
+ReportId = Annotated[str, Path(pattern="^[0-9a-f]{1,32}$", description="Id of the report")]
 Seen = Annotated[int, Field(ge=1, le=2**31 - 2, strict=True, description="`version` of the report as it was seen")]
 People = Annotated[int, Field(ge=0, le=1_000_000)] | None
-Id = Annotated[str, StringConstraints(max_length=128)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=8000)]
 
 
@@ -42,9 +42,11 @@ class _Asked(BaseModel):
 class Starting(_Asked):
     """An accident that somebody knows of."""
 
-    hazard_unit: Id = ""
-    enterprise: Id = Field("", description="Where it is at no hazard unit")
-    alarm_id: Annotated[str, StringConstraints(max_length=32)] = Field("", description="That tells of it")
+    hazard_unit: Ref = ""
+    enterprise: Ref = Field("", description="Where it is at no hazard unit")
+    alarm_id: Annotated[str, StringConstraints(pattern="^[A-Za-z0-9._-]{0,32}$")] = Field(
+        "", description="That tells of it"
+    )
     began: Moment | None = Field(None, description="When it was known; default: now")
     why: Words
 

@@ -17,7 +17,7 @@ from gateway.api.parameters import Moment, query_digest, read_cursor, write_curs
 from gateway.api.problems import problem_responses
 from gateway.prevention.credit import Appeal, CreditStatus, Standing
 from gateway.prevention.restricted import Approval, Level, Outcome, Restriction, Status, Transfer
-from gateway.registry.fields import Cas, Code
+from gateway.registry.fields import Cas, Code, Ref
 
 __all__ = ["router"]
 
@@ -30,10 +30,9 @@ Day = Annotated[str, StringConstraints(pattern=_DAY)]
 MaybeDay = Annotated[str, StringConstraints(pattern=f"{_DAY}|^$")]
 Tonnes = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 Number = Annotated[Cas, Field(min_length=5, max_length=12, description="CAS number")]
-Id = Annotated[str, StringConstraints(max_length=64)]
 EntryId = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-RowId = Annotated[str, Path(max_length=32)]
-EnterpriseId = Annotated[str, Path(max_length=64, description="Id of the enterprise")]
+RowId = Annotated[str, Path(pattern="^[0-9a-f]{1,32}$")]
+EnterpriseId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Id of the enterprise")]
 
 
 class _Asked(BaseModel):
@@ -49,7 +48,7 @@ class Entering(_Asked):
         description="The version that was seen; 0: there is none"
     )
     cas: Number
-    area: Id = Field("", description="District, with all below it; empty: everywhere")
+    area: Ref = Field("", description="District, with all below it; empty: everywhere")
     level: Level
     limit_t: Tonnes | None = Field(None, description="More than that is refused")
     approval: bool = False
@@ -80,7 +79,7 @@ class Asking(_Asked):
     cas: Number
     quantity_t: Tonnes
     enterprise: Code = Field(description="Where it goes")
-    approval: Id = ""
+    approval: Ref = ""
     at: Moment | None = Field(None, description="Default: now")
 
 
@@ -205,14 +204,14 @@ class ListQuery(BaseModel):
 class EntryQuery(ListQuery):
     """Which entries are wanted."""
 
-    cas: Annotated[str | None, Field(max_length=12)] = None
+    cas: Annotated[str | None, Field(pattern="^[0-9-]{1,12}$")] = None
 
 
 class StatusQuery(BaseModel):
     """Of what, where, when."""
 
-    cas: Annotated[str, Field(max_length=12)]
-    district: Annotated[str, Field(max_length=64)] = ""
+    cas: Annotated[str, Field(pattern="^[0-9-]{1,12}$")]
+    district: Ref = ""
     at: Moment | None = None
 
 

@@ -321,9 +321,9 @@ def _moved(row: Mapping[str, Any], event: NoticeEvent, now_ms: int, by: By) -> d
     cell = step(NOTICES, NoticeState(row["state"]), event, f"notice {row['id']}")
     changes: dict[str, Any] = {"state": cell.to.value}
     if NoticeEffect.STAMP_SEEN in cell.effects:
-        changes |= {"seen_ms": now_ms, "seen_by": by.account}
+        changes |= {"seen_ms": now_ms, "seen_by": storable(by.account)}
     if NoticeEffect.STAMP_CONFIRMED in cell.effects:
-        changes |= {"confirmed_ms": now_ms, "confirmed_by": by.account}
+        changes |= {"confirmed_ms": now_ms, "confirmed_by": storable(by.account)}
         if now_ms > row["due_ms"] and row["overdue_ms"] is None:
             changes["overdue_ms"] = now_ms  # late, though no turn has come in between
     return changes

@@ -148,8 +148,8 @@ class Permits:
             "id": secrets.token_hex(8), "enterprise": spot.enterprise, "district": spot.district,
             "hazard_unit": spot.hazard_unit, "vessel": spot.vessel, "kind": asked.kind, "level": asked.level,
             "state": PermitState.DRAFT.value, "version": 1, "begin_ms": asked.begin_ms, "end_ms": asked.end_ms,
-            "made_ms": now_ms, "made_by": by.account, "approved_by": None, "opened_ms": None, "ended_ms": None,
-            "gas_every_ms": every_ms, "seen_ms": None, "missed_ms": None,
+            "made_ms": now_ms, "made_by": storable(by.account), "approved_by": None, "opened_ms": None,
+            "ended_ms": None, "gas_every_ms": every_ms, "seen_ms": None, "missed_ms": None,
             "body": storable(msgspec.json.encode(asked.work).decode()),
         }  # fmt: skip
         with using(self._means.writing, "drafting a permit") as connection:
@@ -197,7 +197,7 @@ class Permits:
             step(PERMITS, PermitState(row["state"]), PermitEvent.CHECK, f"permit {name}")
             connection.execute(
                 insert(gas_check),
-                {"permit_id": name, "at_ms": at_ms, "recorded_ms": now_ms, "by": by.account, "safe": safe,
+                {"permit_id": name, "at_ms": at_ms, "recorded_ms": now_ms, "by": storable(by.account), "safe": safe,
                  "body": storable(msgspec.json.encode(readings).decode())},
             )  # fmt: skip
             changes = {"seen_ms": max(at_ms, row["seen_ms"] or 0), "missed_ms": None}
@@ -347,7 +347,7 @@ class Permits:
         step(PERMITS, PermitState(row["state"]), event, f"permit {name}")
         if event in (PermitEvent.APPROVE, PermitEvent.OPEN) and now_ms >= row["end_ms"]:
             raise ConflictError(f"permit {name}: its time is over（已过有效期）")
-        if event is PermitEvent.APPROVE and by.account == row["made_by"]:
+        if event is PermitEvent.APPROVE and storable(by.account) == row["made_by"]:
             raise ConflictError(
                 f"permit {name}: approved by somebody else than {by.account}, who made it（须由他人审批）"
             )
@@ -397,7 +397,7 @@ def _moved(row: Mapping[str, Any], event: PermitEvent, now_ms: int, by: By) -> d
     cell = step(PERMITS, PermitState(row["state"]), event, f"permit {row['id']}")
     changes: dict[str, Any] = {"state": cell.to.value, "version": row["version"] + 1}
     if PermitEffect.SIGN in cell.effects:
-        changes["approved_by"] = by.account
+        changes["approved_by"] = storable(by.account)
     if PermitEffect.BEGIN in cell.effects:
         changes["opened_ms"] = now_ms
     if PermitEffect.END in cell.effects:
@@ -414,7 +414,7 @@ def _write(connection: Connection, row: Mapping[str, Any], version: int, changes
 
 
 def _note(connection: Connection, name: str, now_ms: int, event: str, by: By, note: str) -> None:
-    said = {"permit_id": name, "at_ms": now_ms, "event": event, "by": by.account, "note": storable(note)}
+    said = {"permit_id": name, "at_ms": now_ms, "event": event, "by": storable(by.account), "note": storable(note)}
     connection.execute(insert(work_permit_event), said)
     detail = {"note": note} if note else {}
     audit.append(connection, [Entry(now_ms, by.account, by.origin, f"permit.{event}", name, detail=detail)])
