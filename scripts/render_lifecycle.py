@@ -90,6 +90,11 @@ PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     },
     "registry.md": {"imports": import_table},
     "hidden-dangers.md": {"states": lambda: long_table_of(dangers.STATES, dangers.STATE_NAMES, dangers.EVENT_NAMES)},
+    "prevention.md": {
+        "permits": lambda: table_of(PERMITS, PERMIT_NAMES, PermitEvent),
+        "notices": lambda: table_of(NOTICES, NOTICE_NAMES, NoticeEvent),
+        "reports": lambda: table_of(REPORTS, REPORT_NAMES, ReportEvent),
+    },
 }
 """Page of docs/ -> name of a table in it -> how it is made."""
 

@@ -84,7 +84,7 @@ class NewTask(Asked):
     post: Annotated[str, StringConstraints(strip_whitespace=True, max_length=128)] = Field(
         "", description="Who does it"
     )
-    responsible: bool = Field(False, description="包保任务: of the three who answer for the unit")
+    responsible: bool = Field(default=False, description="包保任务: of the three who answer for the unit")
 
 
 class NewCheck(Asked):

@@ -285,7 +285,7 @@ def _detail(context: Context, caller: Caller, risk_id: str) -> RiskDetail:
 def _draft(asked: NewRisk) -> RiskDraft:
     same = ("name", "sort", "method", "text", "vessel", "hazard_unit", "site", "enterprise", "gap")
     return RiskDraft(
-        factors={name: step for name, step in asked.factors.items()}, **{n: getattr(asked, n) for n in same}
+        factors={str(name): step for name, step in asked.factors.items()}, **{n: getattr(asked, n) for n in same}
     )
 
 

@@ -18,7 +18,7 @@ from gateway.dangers.guards import check_alarm_over
 from gateway.dangers.intake import Found, Intake, Reporter, name_of, new_danger, seal
 from gateway.dangers.matching import Matching
 from gateway.dangers.model import Danger, danger_from
-from gateway.dangers.rows import add, is_done, locked, write
+from gateway.dangers.rows import add, is_done, locked, seen_at_place, write
 from gateway.dangers.states import Event, State, step
 from gateway.dangers.teams import check_judge, team_of
 from gateway.dangers.where import Where
@@ -236,7 +236,8 @@ class Dangers:
             limit: At most so many.
         """
         places = {"hazard_unit": hazard_unit, "vessel": vessel, "tag": tag, "enterprise": enterprise}
-        asked = select(danger).where(danger.c.urgency > 0, _seen(scope))
+        within = seen_at_place if hazard_unit or vessel or tag else _seen
+        asked = select(danger).where(danger.c.urgency > 0, within(scope))
         for name, value in places.items():
             if value:
                 asked = asked.where(danger.c[name] == value)

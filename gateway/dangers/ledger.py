@@ -13,6 +13,7 @@ from config.clock import Clock
 from config.dangers import Clocked
 from gateway.access.roles import Scope
 from gateway.dangers.model import Danger, danger_from, rank_of
+from gateway.dangers.rows import seen_at_place
 from gateway.dangers.states import State
 from gateway.records.danger_tables import danger, danger_clock
 from gateway.records.transaction import using
@@ -166,7 +167,8 @@ class DangerLedger:
         return [OnTime(row.enterprise, sum(map(int, row[1:])), *map(int, row[1:])) for row in rows]
 
     def _asked(self, asked: Select[Any], wanted: Wanted, scope: Scope) -> Select[Any]:
-        asked = asked.where(seen_by(scope, _c.enterprise, _c.district))
+        placed = wanted.hazard_unit or wanted.vessel or wanted.tag
+        asked = asked.where(seen_at_place(scope) if placed else seen_by(scope, _c.enterprise, _c.district))
         for column, values in ((_c.state, wanted.states), (_c.grade, wanted.grades), (_c.source, wanted.sources)):
             if values:
                 asked = asked.where(column.in_(values))

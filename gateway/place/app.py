@@ -24,7 +24,8 @@ from gateway.grading.meter import Meter
 from gateway.grading.state import Standings
 from gateway.history.port import HistoryReader
 from gateway.live import Board
-from gateway.prevention.app import Prevention, make_prevention
+from gateway.prevention.app import Ports, Prevention, make_prevention
+from gateway.prevention.into_dangers import IntoDangers
 from gateway.prevention.means import Means
 from gateway.records.queries import Queries
 from gateway.registry.bulk import Bulk
@@ -147,7 +148,7 @@ def make_place(ground: Ground, files: Path | None = None) -> Place:
         standings=standings,
         meter=Meter(grounds, filings, standings, ground.plant, ground.board, ground.clock),
         imports=Imports(ground.writing, ground.reader, importing, ground.clock),
-        prevention=make_prevention(_means(ground, registry)),
+        prevention=make_prevention(_means(ground, registry), Ports(dangers=dangers, reporting=IntoDangers(dangers))),
         risks=risks,
         check_tasks=tasks,
         checks=Checks(writing, reader, clock, where, risks, tasks, dangers),

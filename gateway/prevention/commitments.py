@@ -29,6 +29,8 @@ from gateway.registry.store import seen_by
 __all__ = ["Commitment", "Commitments", "Contradiction", "DayOf", "Draft"]
 
 _DAY_MS = 86_400_000
+_AT_ONCE = 50
+"""Enterprises in one turn: however many there are, other clocks are kept in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ class Commitments:
     def __init__(self, means: Means, surroundings: Surroundings) -> None:
         self._means = means
         self._surroundings = surroundings
+        self._after = ""
+        """The enterprise up to which the last turn came."""
 
     def of(self, scope: Scope, enterprise: str, day: str) -> Commitment | None:
         """Return the commitment of an enterprise for a day; None: it has signed none, or may not be seen."""
@@ -187,24 +191,19 @@ class Commitments:
         ]
 
     def turn(self, now_ms: int) -> int:
-        """Hold what was signed for today against the live state; returns how many contradictions began or ended."""
-        day, after = day_of(now_ms), ""
-        changed = self._end_earlier(day)
-        rules = self._rules(day)
-        while True:
-            asked = select(commitment).where(commitment.c.day == day, commitment.c.enterprise > after)
-            with using(self._means.reader, "reading commitments") as connection:
-                rows = [
-                    dict(row)
-                    for row in connection.execute(asked.order_by(commitment.c.enterprise).limit(100)).mappings()
-                ]
-            for row in rows:
-                live = self._surroundings.of(row["enterprise"], day, now_ms)
-                found = clashes(msgspec.json.decode(row["body"], type=Page).committed, live, rules)
-                changed += self._keep(row, found, now_ms)
-            if not rows:
-                return changed
-            after = rows[-1]["enterprise"]
+        """Hold the next of what was signed for today against the live state; returns how much began or ended."""
+        day = day_of(now_ms)
+        changed, rules = self._end_earlier(day), self._rules(day)
+        signed = select(commitment).where(commitment.c.day == day, commitment.c.enterprise > self._after)
+        with using(self._means.reader, "reading commitments") as connection:
+            found = connection.execute(signed.order_by(commitment.c.enterprise).limit(_AT_ONCE)).mappings()
+            rows = [dict(row) for row in found]
+        self._after = rows[-1]["enterprise"] if len(rows) == _AT_ONCE else ""
+        for row in rows:
+            live = self._surroundings.of(row["enterprise"], day, now_ms)
+            said = msgspec.json.decode(row["body"], type=Page).committed
+            changed += self._keep(row, clashes(said, live, rules), now_ms)
+        return changed
 
     def _end_earlier(self, today: str) -> int:
         """End what still contradicts commitments of days that are over: with its day."""

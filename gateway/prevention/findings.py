@@ -225,7 +225,7 @@ class Findings:
             return found
         if self._reporting is None:
             raise ConflictError("hidden dangers are not kept here（未接入隐患治理）")
-        danger = self._reporting.take(found, by)
+        danger = self._reporting.take(found, scope, by)
         with using(self._means.writing, "linking a finding") as connection:
             connection.execute(update(finding).where(finding.c.id == name).values(danger_id=danger))
             detail = {"danger": danger}

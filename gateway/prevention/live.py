@@ -19,7 +19,8 @@ __all__ = ["Live", "Surroundings"]
 
 _DAY_MS = 86_400_000
 _AT_ONCE = 500
-_MOST_DANGERS = 1_000
+_MOST_DANGERS = 200
+"""The worst come first, so that no major one is left out before there are so many."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,6 @@ class OverdueChecks(Protocol):
 class TurnsIntoDanger(Protocol):
     """Takes findings."""
 
-    def take(self, finding: Finding, by: By) -> str:
+    def take(self, finding: Finding, scope: Scope, by: By) -> str:
         """Make a finding a hidden danger; returns the danger's id."""
         ...

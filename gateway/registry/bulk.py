@@ -64,7 +64,8 @@ class Bulk:
         self._engine = engine
         self._clock = clock
         self.locked_s = 0.0
-        """How long the one transaction of the last `write` took."""
+        """How long the last `write` kept everybody else from writing: SQLite has one writer; on PostgreSQL others wait
+        for the end of the audit log alone."""
 
     def write(
         self,
@@ -97,8 +98,14 @@ class Bulk:
             say(count)
         with using(self._engine, "writing the registry") as connection:
             began_s = self._clock.monotonic_s()
-            self._move(connection, move)
+            now_ms = self._clock.wall_ms()
+            self._move(connection, move, now_ms)
             also(connection)
+            if connection.dialect.name == "postgresql":
+                began_s = self._clock.monotonic_s()
+            by = move.by
+            entry = Entry(now_ms, by.account, by.origin, "registry.import", move.import_id, detail=move.detail)
+            audit.append(connection, [entry])
         self.locked_s = self._clock.monotonic_s() - began_s
         self.clear(move.import_id)
 
@@ -111,8 +118,8 @@ class Bulk:
                 wanted = and_(staged.import_id == import_id, staged.seq.in_(list(connection.scalars(mine))))
                 gone = connection.execute(delete(registry_staged).where(wanted)).rowcount
 
-    def _move(self, connection: Connection, move: Move) -> None:
-        now_ms = self._clock.wall_ms()
+    @staticmethod
+    def _move(connection: Connection, move: Move, now_ms: int) -> None:
         mine = staged.import_id == move.import_id
         newest = and_(record.c.kind == staged.kind, record.c.id == staged.id, record.c.until_ms == FOREVER_MS)
         stale = connection.scalar(
@@ -137,8 +144,6 @@ class Bulk:
         said |= {name: staged[name] for name in names if name not in said}
         moved = select(*(said[name] for name in names)).where(mine)
         connection.execute(insert(record).from_select(names, moved))
-        entry = Entry(now_ms, move.by.account, move.by.origin, "registry.import", move.import_id, detail=move.detail)
-        audit.append(connection, [entry])
 
 
 def _later(column: ColumnElement[int], now_ms: int) -> ColumnElement[int]:

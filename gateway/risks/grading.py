@@ -55,8 +55,8 @@ def band_of(score: Fraction, scale: Scale) -> Band:
 
 def _step(name: str, value: float | None, scale: Scale) -> Fraction:
     allowed = [step.value for step in scale.factors[name]]
-    exact = None if value is None else Fraction(str(value))
-    if exact is None or exact not in allowed:
+    exact = next((one for one in allowed if float(one) == value), None)  # NaN is no step either
+    if exact is None:
         steps = ", ".join(f"{float(one):g}" for one in allowed)
         raise BadRequestError(f"{name}: found {value}, allowed: {steps}（取值须为表中所列）")
     return exact

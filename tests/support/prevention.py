@@ -70,14 +70,22 @@ def make_office(folder: Path, address: RecordsAddress | None) -> Iterator[Office
     registry = Registry(desk, reader, clock)
     means = Means(desk, reader, clock, registry, mini_plant(), Board(), load_prevention())
     office = Office(means, writer, make_prevention(means), clock)
-    for one, at in (("a", 0.0), ("b", 0.01)):
-        enterprise = {"a": "acme", "b": "bravo"}[one]
-        office.put("district", f"town-{one}", level="town", parent="")
-        where = {"district": f"town-{one}", "latitude_deg": 36.8 + at, "longitude_deg": 118.0}
-        office.put("enterprise", enterprise, phone="0533", **where)
-        office.put("hazard-unit", f"u-{one}", enterprise=enterprise, cas="7782-50-5", **where)
-        office.put("vessel", f"v-{one}", enterprise=enterprise, hazard_unit=f"u-{one}", cas="7782-50-5", **where)
-        office.put("tag", f"g-{one}", enterprise=enterprise, hazard_unit=f"u-{one}", district=f"town-{one}")
+    registry.write([draft for one, at in (("a", 0.0), ("b", 0.01)) for draft in _side(one, at)], ANN, "test")
     yield office
     for engine in (writer, desk, reader):
         engine.dispose()
+
+
+def _side(one: str, north_deg: float) -> list[Draft]:
+    """Return the records of one side of the road."""
+    enterprise = {"a": "acme", "b": "bravo"}[one]
+    at: dict[str, object] = {"district": f"town-{one}", "latitude_deg": 36.8 + north_deg, "longitude_deg": 118.0}
+    unit: dict[str, object] = {"enterprise": enterprise, "hazard_unit": f"u-{one}", "district": f"town-{one}"}
+    records: tuple[tuple[str, str, dict[str, object]], ...] = (
+        ("district", f"town-{one}", {"level": "town", "parent": ""}),
+        ("enterprise", enterprise, {"phone": "0533", **at}),
+        ("hazard-unit", f"u-{one}", {"enterprise": enterprise, "cas": "7782-50-5", **at}),
+        ("vessel", f"v-{one}", {**unit, "cas": "7782-50-5", **at}),
+        ("tag", f"g-{one}", unit),
+    )
+    return [Draft(kind, {"id": name, "name_zh": f"{name}号", "name_en": name, **body}) for kind, name, body in records]

@@ -61,6 +61,7 @@ async def test_a_table_waits_is_tried_and_then_taken_in(
 ) -> None:
     headers = house.token(Role.ENGINEER, EVERYTHING)
     tried = await submit(client, headers, PERSONS, kind="person", dry_run="true")
+    house.world.clock.now_ms += 1
     meant = await submit(client, headers, PERSONS, kind="person")
     assert (await told(client, headers, tried))["stage"] == "waiting"
     assert imports.turn()

@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy.event import listens_for
 from structlog.testing import capture_logs
 
 from config.dangers import Clocked
+from gateway.access.roles import Scope
 from gateway.dangers import watch as watch_module
 from gateway.dangers.acts import Act
 from gateway.dangers.clocks import ClockState, begin
@@ -432,6 +434,22 @@ def test_the_watch_goes_on_when_the_records_fail_for_a_while(office: Office, mon
         finally:
             stop.set()
             thread.join()
+
+
+def test_a_place_is_looked_up_by_its_own_index_whoever_asks(office: Office) -> None:
+    plans: list[str] = []
+
+    @listens_for(office.ledger._reader, "before_cursor_execute")
+    def _explain(connection: Any, _cursor: object, statement: str, parameters: Any, *_: object) -> None:  # noqa: ANN401
+        if statement.startswith("SELECT danger."):
+            plan = connection.connection.cursor().execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+            plans.append(" ".join(row[3] for row in plan))
+
+    for name, index in (("hazard_unit", "danger_unit"), ("vessel", "danger_vessel"), ("tag", "danger_tag")):
+        for scope in (ALL, ACME, Scope(enterprises=frozenset({"a", "b"})), Scope(districts=frozenset({"d"}))):
+            office.dangers.open_at(scope, **{name: "x"})  # type: ignore[arg-type]  # the names are its own
+            assert f"USING INDEX {index} (" in plans[-1]
+            assert "TEMP B-TREE" not in plans[-1]
 
 
 @ON_BOTH

@@ -110,6 +110,15 @@ def test_what_contradicts_is_listed_from_when_to_when(office: Office) -> None:
     assert told(office) == [("alarm", "red", first, later), ("permits", "lifting", first, later)]
 
 
+def test_many_enterprises_take_their_turns(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.prevention.commitments._AT_ONCE", 1)
+    for enterprise in ("acme", "bravo"):
+        sign(office, replace(CALM, units_running=3 if enterprise == "acme" else 1), enterprise)
+        office.alarm(f"red-{enterprise}", {"acme": "u-a", "bravo": "u-b"}[enterprise], tier=1)
+    turn = office.prevention.commitments.turn
+    assert [turn(office.clock.now_ms) for _ in range(4)] == [1, 1, 0, 0]
+
+
 def test_what_is_admitted_contradicts_nothing(office: Office) -> None:
     office.alarm("red", tier=1)
     open_permit(office)

@@ -103,8 +103,8 @@ class Dangers:
     def __init__(self) -> None:
         self.taken: list[Finding] = []
 
-    def take(self, finding: Finding, by: By) -> str:
-        assert by == BOB
+    def take(self, finding: Finding, scope: Scope, by: By) -> str:
+        assert (scope, by) == (ALL, BOB)
         self.taken.append(finding)
         return "d-1"
 

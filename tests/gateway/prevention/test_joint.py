@@ -62,8 +62,7 @@ def test_a_degree_of_latitude_and_the_four_winds() -> None:
     assert downwind(turned, 270.0, 45.0).tolist() == [False, True, False, False], "a west wind blows east"
 
 
-@pytest.fixture
-def near(office: Office) -> Office:
+def with_neighbours(office: Office) -> Office:
     """Acme has a school 2 km north, a farm 2 km south, a shop 300 m south; bravo is 1.1 km north."""
     for name, at, more in (
         ("school", 36.8 + 2 / 111.195, {"sort": "school", "people": 300}),
@@ -74,6 +73,11 @@ def near(office: Office) -> Office:
         office.put("neighbour", name, **{"enterprise": "acme", "latitude_deg": at, "longitude_deg": 118.0, **more})
     office.alarm("leak", tag="g-a", tier=1)
     return office
+
+
+@pytest.fixture
+def near(office: Office) -> Office:
+    return with_neighbours(office)
 
 
 def names(office: Office, scope: Scope = ALL, wind: float | None = None, m_s: float | None = None) -> list[str]:
@@ -115,7 +119,8 @@ def state_of(office: Office, notice: Notice, state: NoticeState) -> None:
         office.prevention.joint.act(notice.id, event, "", BRAVO, BOB)
 
 
-def test_every_cell(near: Office) -> None:
+def test_every_cell(light_office: Office) -> None:
+    near = with_neighbours(light_office)
     assert {state: set(cells) for state, cells in NOTICES.items()} == {state: set(E) for state in S}
     joint = near.prevention.joint
     for number, (state, event) in enumerate((state, event) for state in S for event in E):

@@ -50,7 +50,8 @@ def test_every_cell_is_written() -> None:
     assert {state: set(row) for state, row in PERMITS.items()} == {state: set(PermitEvent) for state in PermitState}
 
 
-def test_every_cell(office: Office) -> None:
+def test_every_cell(light_office: Office) -> None:
+    office = light_office
     for state in PermitState:
         for event in PermitEvent:
             office.clock.now_ms = T0

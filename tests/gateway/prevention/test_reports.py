@@ -15,7 +15,7 @@ from gateway.prevention.packets import Said
 from gateway.prevention.report_states import REPORTS, ReportEffect, ReportEvent, ReportState
 from gateway.prevention.reports import Report
 from gateway.records import audit, schema
-from gateway.records.prevention_tables import accident_version
+from gateway.records.prevention_tables import accident_report, accident_version
 from tests.gateway.api.world import T0
 from tests.support.prevention import ACME, ALL, ANN, BOB, BRAVO, HOUR_MS, TOWN, Office
 from tests.support.rows import event_row
@@ -42,15 +42,13 @@ def do(office: Office, report: Report, *events: ReportEvent, said: Said = Said()
     return report
 
 
-def test_every_cell(office: Office) -> None:
+def test_every_cell(light_office: Office) -> None:
+    office = light_office
     assert {state: set(cells) for state, cells in REPORTS.items()} == {state: set(E) for state in S}
-    running: list[Report] = []
     for state in S:
         for event in E:
-            for one in running:
-                refused = isinstance(REPORTS[one.state][E.WITHDRAW], No)
-                do(office, one, E.CLOSE if refused else E.WITHDRAW)
-            running.clear()
+            with office.writer.begin() as connection:  # one of a place runs at a time
+                connection.execute(update(accident_report).values(state="closed"))
             before, cell = do(office, started(office), *TO[state]), REPORTS[state][event]
             assert before.state is state
             if isinstance(cell, No):
@@ -68,10 +66,6 @@ def test_every_cell(office: Office) -> None:
                     assert (after.versions[-1].sent_ms, after.steps[0].done_by) == (T0, "bob")
                 if ReportEffect.STAMP_STEP in cell.effects:
                     assert after.steps[1].done_ms == T0
-            while after.state in (S.AMENDING, S.AMENDMENT_SIGNED):
-                after = do(office, after, E.SIGN if after.state is S.AMENDING else E.SEND)
-            if after.state not in (S.CLOSED, S.WITHDRAWN):
-                running.append(after)
 
 
 def test_the_bands_of_the_levels() -> None:
