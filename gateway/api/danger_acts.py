@@ -21,8 +21,8 @@ from gateway.commands import By
 from gateway.dangers.acts import Act, Plan, Who
 from gateway.dangers.intake import Found, Reporter
 from gateway.dangers.states import Event, Grade, Source
-from gateway.dangers.where import Spot
 from gateway.records.dialects import storable
+from gateway.registry.where import Spot
 
 __all__ = ["router"]
 

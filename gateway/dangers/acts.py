@@ -16,9 +16,9 @@ from gateway.access.roles import Scope
 from gateway.commands import By
 from gateway.dangers.model import RECEIPTS, Danger
 from gateway.dangers.states import Event, Grade, Source
-from gateway.dangers.where import Spot
 from gateway.errors import BadRequestError, ConflictError, ForbiddenError
 from gateway.records.dialects import storable
+from gateway.registry.where import Spot
 
 __all__ = ["Act", "Case", "Plan", "Who", "changes_of"]
 

@@ -21,7 +21,6 @@ from gateway.dangers.model import Danger, danger_from
 from gateway.dangers.rows import add, is_done, locked, seen_at_place, write
 from gateway.dangers.states import Event, State, step
 from gateway.dangers.teams import check_judge, team_of
-from gateway.dangers.where import Where
 from gateway.errors import ConflictError, NotFoundError
 from gateway.records import audit
 from gateway.records.audit import Entry
@@ -29,6 +28,7 @@ from gateway.records.danger_tables import danger, danger_event, danger_reporter
 from gateway.records.dialects import storable
 from gateway.records.transaction import using
 from gateway.registry.store import Registry, seen_by
+from gateway.registry.where import Where
 
 __all__ = ["Dangers"]
 

@@ -17,10 +17,10 @@ from gateway.dangers.intake import name_of, new_danger
 from gateway.dangers.model import Danger
 from gateway.dangers.rows import add, write
 from gateway.dangers.states import Source, State
-from gateway.dangers.where import Spot, Where
 from gateway.records.danger_tables import danger, danger_position
 from gateway.records.schema import alarm, alarm_event
 from gateway.records.transaction import using
+from gateway.registry.where import Spot, Where
 
 __all__ = ["Proposals"]
 

@@ -16,7 +16,6 @@ from config.risks import load_risk_rules
 from gateway.dangers.desk import Dangers
 from gateway.dangers.ledger import DangerLedger
 from gateway.dangers.watch import DangerWatch
-from gateway.dangers.where import Where
 from gateway.grading.book import GradeBook, Readings
 from gateway.grading.filings import Filings
 from gateway.grading.ground import Grounds
@@ -37,6 +36,7 @@ from gateway.registry.imports import Imports
 from gateway.registry.rollup import RollUp
 from gateway.registry.store import Registry
 from gateway.registry.taking import Uptake
+from gateway.registry.where import Where
 from gateway.risks.announcement import Announcement
 from gateway.risks.assessments import Assessments
 from gateway.risks.book import Risks

@@ -13,7 +13,6 @@ from config.clock import Clock
 from config.risks import Colour, Method, RiskRules
 from gateway.access.roles import Scope
 from gateway.commands import By
-from gateway.dangers.where import Spot, Where
 from gateway.errors import BadRequestError, ConflictError, NotFoundError
 from gateway.records import audit
 from gateway.records.audit import Entry
@@ -21,6 +20,7 @@ from gateway.records.dialects import storable
 from gateway.records.risk_tables import check_record, check_task, risk, risk_change, risk_event, risk_measure
 from gateway.records.transaction import using
 from gateway.registry.store import seen_by
+from gateway.registry.where import Spot, Where
 from gateway.risks.grading import grade
 from gateway.risks.model import Measure, MeasureSort, Risk, RiskState, Sort
 from gateway.risks.moments import again, change_of

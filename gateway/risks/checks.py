@@ -18,7 +18,6 @@ from gateway.commands import By
 from gateway.dangers.intake import Found
 from gateway.dangers.model import Danger
 from gateway.dangers.states import Source
-from gateway.dangers.where import Spot, Where
 from gateway.errors import BadRequestError, ConflictError, NotFoundError
 from gateway.records import audit
 from gateway.records.audit import Entry
@@ -26,6 +25,7 @@ from gateway.records.dialects import storable
 from gateway.records.risk_tables import check_record
 from gateway.records.transaction import using
 from gateway.registry.store import seen_by
+from gateway.registry.where import Spot, Where
 from gateway.risks.book import Risks
 from gateway.risks.model import CheckRecord, CheckTask, Outcome
 from gateway.risks.tasks import CheckTasks, done

@@ -21,10 +21,10 @@ from gateway.dangers.model import Danger, urgency_of
 from gateway.dangers.rows import row_of
 from gateway.dangers.states import OVER, Grade, Source, State
 from gateway.dangers.watch import DangerWatch
-from gateway.dangers.where import Where
 from gateway.records.danger_tables import danger, danger_clock
 from gateway.records.database import checkpoint, open_desk, open_reader, open_writer
 from gateway.registry.store import Registry
+from gateway.registry.where import Where
 from hazgate.bench.plant import bench_plant
 
 __all__ = ["measure_dangers"]

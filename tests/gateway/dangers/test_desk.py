@@ -18,9 +18,9 @@ from gateway.dangers.clocks import ClockState, begin
 from gateway.dangers.intake import Reporter
 from gateway.dangers.model import Danger
 from gateway.dangers.states import Event, Grade, Source, State
-from gateway.dangers.where import Spot
 from gateway.errors import BadRequestError, ConflictError, ForbiddenError, NotFoundError
 from gateway.records import schema
+from gateway.registry.where import Spot
 from tests.gateway.dangers.office import ACME, ALL, BRAVO, DAY_MS, HOUR_MS, ON_BOTH, Office, who
 from tests.support.waiting import eventually
 

@@ -12,8 +12,8 @@ from config.dangers import Clocked
 from gateway.dangers.acts import Plan
 from gateway.dangers.clocks import WAITS_FOR
 from gateway.dangers.states import EVENT_NAMES, OVER, STATE_NAMES, STATES, Effect, Event, Go, Grade, No, State
-from gateway.dangers.where import Spot
 from gateway.errors import ConflictError
+from gateway.registry.where import Spot
 from tests.gateway.dangers.office import ALL, DAY_MS, Office, an_office
 
 

@@ -20,8 +20,8 @@ from gateway.dangers.ledger import DangerSort, Wanted, key_of
 from gateway.dangers.model import Danger, rank_of, urgency_of
 from gateway.dangers.sheets import to_csv
 from gateway.dangers.states import OVER, STATES, Event, Go, Grade, State
-from gateway.dangers.where import Spot
 from gateway.errors import BadRequestError, ConflictError, ForbiddenError
+from gateway.registry.where import Spot
 from tests.gateway.dangers.office import ALL, DAY_MS, HOUR_MS, ON_BOTH, Office, an_office, who
 
 EDITION = load_danger_rules().editions[0]

@@ -19,10 +19,10 @@ from gateway.commands import By
 from gateway.dangers.acts import Act, Who
 from gateway.dangers.desk import Dangers
 from gateway.dangers.states import Event, Grade
-from gateway.dangers.where import Where
 from gateway.records import schema
 from gateway.records.database import open_desk, open_reader
 from gateway.registry.store import Draft, Registry
+from gateway.registry.where import Where
 from gateway.risks.assessments import Assessments
 from gateway.risks.book import RiskDraft, Risks
 from gateway.risks.causes import AlarmCauses, CheckCauses, DangerCauses
