@@ -11,6 +11,9 @@ from config.plant.model import Text
 from gateway.dangers import states as dangers
 from gateway.handling import STAGE_NAMES, STAGES, HandlingEvent
 from gateway.lifecycle import LIFE_NAMES, TABLE, LifeEvent, No
+from gateway.prevention.notice_states import NOTICE_NAMES, NOTICES, NoticeEvent
+from gateway.prevention.permit_states import PERMIT_NAMES, PERMITS, PermitEvent
+from gateway.prevention.report_states import REPORT_NAMES, REPORTS, ReportEvent
 from gateway.registry import imports
 
 DOCS = Path(__file__).parents[1] / "docs"
