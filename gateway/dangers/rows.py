@@ -13,6 +13,7 @@ from gateway.dangers.clocks import running
 from gateway.dangers.model import Danger, danger_from, urgency_of
 from gateway.records.danger_tables import danger, danger_event
 from gateway.registry.store import seen_by
+from gateway.searching.due import note
 
 __all__ = ["add", "is_done", "locked", "row_of", "seen_at_place", "write"]
 
@@ -86,6 +87,7 @@ def write(
         "key": key,
     }
     connection.execute(insert(danger_event), event)
+    note(connection, "danger", [after.id])
     return after
 
 

@@ -46,8 +46,11 @@ from gateway.risks.checks import Checks
 from gateway.risks.map import RiskMap
 from gateway.risks.tasks import CheckTasks
 from gateway.risks.watch import RiskWatch
+from gateway.searching.due import note_records, note_staged
+from gateway.searching.indexer import Indexer
+from gateway.searching.search import Search
 
-__all__ = ["Ground", "Place", "make_place"]
+__all__ = ["Ground", "Place", "make_place", "open_registry"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ class Place:
     care: Care
     rollup: RollUp
     dangers: Dangers
+    search: Search
+    indexer: Indexer
     danger_ledger: DangerLedger
     danger_watch: DangerWatch
     grades: GradeBook
@@ -85,6 +90,7 @@ class Place:
             "imports": self.imports.run,
             "prevention": self.prevention.rounds.run,
             "risks": self.risk_watch.run,
+            "search": self.indexer.run,
         }
 
 
@@ -111,6 +117,12 @@ class Ground:
     clock: Clock
 
 
+def open_registry(writing: Engine, reader: Engine, clock: Clock) -> tuple[Registry, Importing]:
+    """Return the registry and what takes files into it; whatever is written through them is found by the search."""
+    registry = Registry(writing, reader, clock, note_records)
+    return registry, Importing(registry, Bulk(writing, clock, note_staged))
+
+
 def make_place(ground: Ground, files: Path | None = None) -> Place:
     """Put together what is known of the place.
 
@@ -121,14 +133,13 @@ def make_place(ground: Ground, files: Path | None = None) -> Place:
     Raises:
         BadRequestError: These files cannot be read.
     """
-    registry = Registry(ground.writing, ground.reader, ground.clock)
+    registry, importing = open_registry(ground.writing, ground.reader, ground.clock)
     changes = Changes(registry, ground.reader)
     where = Where(registry, ground.plant)
     grounds = Grounds(registry, ground.plant)
     filings = Filings(ground.writing, ground.reader, ground.clock, grounds)
     standings = Standings(ground.writing, ground.reader)
     readings = Readings(ground.plant, ground.board, ground.history, ground.queries)
-    importing = Importing(registry, Bulk(ground.writing, ground.clock))
     writing, reader, clock = ground.writing, ground.reader, ground.clock
     dangers = Dangers(writing, reader, clock, registry, where)
     rules = load_risk_rules()
@@ -158,6 +169,8 @@ def make_place(ground: Ground, files: Path | None = None) -> Place:
         risk_map=RiskMap(registry, reader),
         announcement=Announcement(registry, reader),
         risk_watch=RiskWatch(writing, reader, clock, rules, causes),
+        search=Search(ground.reader, ground.plant),
+        indexer=Indexer(ground.writing, ground.reader),
     )
 
 

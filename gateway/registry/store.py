@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,7 +33,7 @@ from gateway.records.registry_tables import FOREVER_MS, record
 from gateway.records.transaction import using
 from gateway.registry.kinds import KINDS, Kind
 
-__all__ = ["Draft", "Registry", "Version", "Wanted", "seen_by", "version_of"]
+__all__ = ["Draft", "OnWritten", "Registry", "Version", "Wanted", "seen_by", "version_of"]
 
 _AT_ONCE = 500
 """Ids in one statement."""
@@ -85,6 +85,13 @@ class Wanted:
     """Whose id or name begins so."""
 
 
+OnWritten = Callable[[Connection, Sequence[Version]], None]
+
+
+def _unheard(_connection: Connection, _written: Sequence[Version]) -> None:
+    """Nobody listens."""
+
+
 def seen_by(
     scope: Scope, enterprise: ColumnElement[str], district: ColumnElement[str], *, public: bool = False
 ) -> ColumnElement[bool]:
@@ -114,9 +121,11 @@ class Registry:
         writing: For short transactions beside the pipeline.
         reader: Cannot write, and so makes no pipeline wait.
         clock: Wall.
+        on_written: Told inside the transaction what is being written; such as the search index notes.
     """
 
-    def __init__(self, writing: Engine, reader: Engine, clock: Clock) -> None:
+    def __init__(self, writing: Engine, reader: Engine, clock: Clock, on_written: OnWritten = _unheard) -> None:
+        self._on_written = on_written
         self._writing = writing
         self._reader = reader
         self._clock = clock
@@ -245,6 +254,7 @@ class Registry:
         if ended:
             connection.execute(_END, ended)
         connection.execute(insert(record), [_row(one) for one in written])
+        self._on_written(connection, written)
         act = "registry.remove" if all(one.gone for one in written) else "registry.write"
         subject = f"{written[0].kind}/{written[0].id}" if len(written) == 1 else f"{len(written)} records"
         audit.append(connection, [Entry(now_ms, by.account, by.origin, act, subject, detail=_detail(written, why))])

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sqlalchemy import Engine, Select, and_, func, select
+from sqlalchemy import ColumnElement, Engine, Select, and_, case, func, select
 
 from config.risks import COLOUR_NAMES, Colour
 from gateway.access.roles import Scope
@@ -21,6 +21,9 @@ KINDS_SHOWN: Mapping[str, str] = {"site": "site", "hazard-unit": "hazard_unit", 
 """Kind of record -> its column in the table of risks; what is larger first."""
 _MOST = 200_000
 _MOST_REASONS = 20
+_COLOURS = {colour.rank: colour for colour in Colour}
+_RANKS = {colour: rank for rank, colour in _COLOURS.items()}
+_NAMES = {colour: {"zh": name.zh, "en": name.en} for colour, name in COLOUR_NAMES.items()}
 Key = tuple[str, str]
 """Kind and id of a record."""
 
@@ -58,10 +61,14 @@ class _Colours:
     reasons: list[Mapping[str, Any]] = field(default_factory=list)
     risks: int = 0
 
-    def add(self, static: Colour, dynamic: Colour | None, reasons: Iterable[Mapping[str, Any]]) -> None:
-        self.risks += 1
+    def add(self, many: int, static: Colour, dynamic: Colour | None) -> None:
+        """Count risks of a colour."""
+        self.risks += many
         self.static = _worse(self.static, static)
         self.dynamic = _worse(self.dynamic, dynamic)
+
+    def explain(self, reasons: Iterable[Mapping[str, Any]]) -> None:
+        """Say what lifts a risk here."""
         self.reasons += [one for one in reasons if one not in self.reasons][: _MOST_REASONS - len(self.reasons)]
 
 
@@ -92,7 +99,7 @@ class RiskMap:
             at_ms: As places and static colours were then; nothing of the moment is said of a time that is past.
             limit: At most so many features.
         """
-        records = self._records(scope, at_ms)
+        records = self._records(kinds, scope, at_ms)
         units = {one.id: one.parent for one in records["hazard-unit"].values()}
         colours = self._colours(scope, at_ms)
         tiers = self._tiers(units) if at_ms is None else None
@@ -118,26 +125,25 @@ class RiskMap:
         more = {"at_ms": asked_at, "without_position": lost, "left_off": cut}
         return {"type": "FeatureCollection", "features": features, **more}
 
-    def _records(self, scope: Scope, at_ms: int | None) -> dict[str, dict[str, Version]]:
-        return {
-            kind: {one.id: one for one in self._registry.find(kind, scope, at_ms=at_ms, limit=_MOST)}
-            for kind in KINDS_SHOWN
-        }
+    def _records(self, kinds: Sequence[str], scope: Scope, at_ms: int | None) -> dict[str, dict[str, Version]]:
+        """Return what is to be shown, and what it is part of: that may have the position."""
+        needed = [kind for kind in KINDS_SHOWN if not kinds or kind in kinds or kind != "vessel"]
+        found = {kind: self._registry.find(kind, scope, at_ms=at_ms, limit=_MOST) for kind in needed}
+        return {kind: {one.id: one for one in found.get(kind, ())} for kind in KINDS_SHOWN}
 
     def _colours(self, scope: Scope, at_ms: int | None) -> dict[Key, _Colours]:
         found: dict[Key, _Colours] = {}
-        asked = _now(scope) if at_ms is None else _then(scope, at_ms)
         with using(self._reader, "reading the colours of places") as connection:
-            for row in connection.execute(asked).mappings():
-                body = row if at_ms is None else row["body"]
-                if body["ended_ms"] is not None:
-                    continue
-                dynamic = Colour(row["dynamic_colour"]) if at_ms is None else None
-                reasons = row["reasons"] if at_ms is None else ()
-                for kind, column in KINDS_SHOWN.items():
-                    if body[column]:
-                        here = found.setdefault((kind, body[column]), _Colours())
-                        here.add(Colour(body["static_colour"]), dynamic, reasons)
+            if at_ms is not None:
+                for (body,) in connection.execute(_then(scope, at_ms)):
+                    if body["ended_ms"] is None:
+                        _add(found, body, 1, Colour(body["static_colour"]), None)
+                return found
+            for row in connection.execute(_now(scope)).mappings().all():
+                _add(found, row, row["many"], _COLOURS[row["static"]], _COLOURS[row["dynamic"]])
+            for row in connection.execute(_lifted(scope)).mappings():
+                for key in _keys(row):
+                    found[key].explain(row["reasons"])
         return found
 
     def _tiers(self, units: Mapping[str, str]) -> dict[Key, dict[str, int]]:
@@ -158,9 +164,32 @@ class RiskMap:
 
 
 def _now(scope: Scope) -> Select[Any]:
-    c = risk.c
-    columns = (c.site, c.hazard_unit, c.vessel, c.static_colour, c.dynamic_colour, c.reasons, c.ended_ms)
-    return select(*columns).where(c.ended_ms.is_(None), seen_by(scope, c.enterprise, c.district)).order_by(c.id)
+    """Count risks and find their worst colours place by place; there are fewer places than risks."""
+    places = [risk.c[column] for column in KINDS_SHOWN.values()]
+    static, dynamic = (func.min(_rank(risk.c[name])).label(name[:-7]) for name in ("static_colour", "dynamic_colour"))
+    return select(*places, func.count().label("many"), static, dynamic).where(*_mine(scope)).group_by(*places)
+
+
+def _lifted(scope: Scope) -> Select[Any]:
+    places = [risk.c[column] for column in KINDS_SHOWN.values()]
+    return select(*places, risk.c.reasons).where(risk.c.lifted.is_(True), *_mine(scope)).order_by(risk.c.id)
+
+
+def _mine(scope: Scope) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return risk.c.ended_ms.is_(None), seen_by(scope, risk.c.enterprise, risk.c.district)
+
+
+def _rank(colour: ColumnElement[str]) -> ColumnElement[int]:
+    return case({one.value: one.rank for one in Colour}, value=colour, else_=len(Colour))
+
+
+def _keys(row: Mapping[Any, Any]) -> Iterator[Key]:
+    return ((kind, row[column]) for kind, column in KINDS_SHOWN.items() if row[column])
+
+
+def _add(found: dict[Key, _Colours], row: Mapping[Any, Any], many: int, static: Colour, dynamic: Colour | None) -> None:
+    for key in _keys(row):
+        found.setdefault(key, _Colours()).add(many, static, dynamic)
 
 
 def _then(scope: Scope, at_ms: int) -> Select[Any]:
@@ -207,13 +236,13 @@ def _of_colours(here: _Colours, at_ms: int | None) -> dict[str, Any]:
     said: dict[str, Any] = {
         "risks": here.risks,
         "static_colour": static,
-        "static_colour_name": None if static is None else _name(static),
+        "static_colour_name": None if static is None else _NAMES[static],
         "dynamic_colour": None,
         "dynamic_colour_name": None,
         "reasons": [],
     }
     if at_ms is None and here.dynamic is not None:
-        said |= {"dynamic_colour": here.dynamic, "dynamic_colour_name": _name(here.dynamic), "reasons": here.reasons}
+        said |= {"dynamic_colour": here.dynamic, "dynamic_colour_name": _NAMES[here.dynamic], "reasons": here.reasons}
     return said
 
 
@@ -224,9 +253,7 @@ def _feature(one: Version, at: tuple[float, float], said: Mapping[str, Any]) -> 
     return {"type": "Feature", "id": f"{one.kind}/{one.id}", "geometry": point, "properties": {**whose, **said}}
 
 
-def _name(colour: Colour) -> dict[str, str]:
-    return {"zh": COLOUR_NAMES[colour].zh, "en": COLOUR_NAMES[colour].en}
-
-
 def _worse(one: Colour | None, other: Colour | None) -> Colour | None:
-    return min((colour for colour in (one, other) if colour is not None), key=lambda c: c.rank, default=None)
+    if one is None or other is None:
+        return one or other
+    return one if _RANKS[one] <= _RANKS[other] else other

@@ -27,6 +27,7 @@ from hazgate.bench.kpi import measure_kpi
 from hazgate.bench.notify import measure_notify
 from hazgate.bench.pipeline import CASES, BenchError, Stores, machine, run_case
 from hazgate.bench.registry import measure_registry
+from hazgate.bench.search import Sizes, measure_search
 from hazgate.bench.town import Town
 
 __all__ = ["app"]
@@ -259,6 +260,31 @@ def context(  # noqa: PLR0917 - typer passes options by name
             return measure_context(data or Path(place), records, town, (cold, warm), SystemClock(), say)
 
     _show_one("context", measure, as_json=as_json)
+
+
+@app.command()
+def search(
+    *,
+    enterprises: Annotated[int, typer.Option(min=1)] = 5_000,
+    units: Annotated[int, typer.Option(min=0)] = 20_000,
+    tags: Annotated[int, typer.Option(min=0)] = 200_000,
+    alarms: Annotated[int, typer.Option(min=0)] = 1_000_000,
+    dangers: Annotated[int, typer.Option(min=0, help="Hidden dangers.")] = 500_000,
+    seed: Annotated[int, typer.Option(help="Of the generator.")] = 1,
+    rounds: Annotated[int, typer.Option(min=1, help="How often everything is asked.")] = 20,
+    folder: Annotated[Path | None, typer.Option(help="Where the records are made.")] = None,
+    records: Annotated[str, typer.Option(help="postgresql://...: an empty database; default SQLite.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """搜索的用时。 How long the search takes."""
+    sizes = Sizes(enterprises, units, tags, alarms, dangers)
+    address = records_address(records, None)
+
+    def measure(say: Callable[[str], None]) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory(prefix="hazgate-bench-", dir=folder) as place:
+            return measure_search(Path(place), address, sizes, seed, rounds, SystemClock(), say)
+
+    _show_one("search", measure, as_json=as_json)
 
 
 @app.command()

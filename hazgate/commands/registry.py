@@ -19,8 +19,8 @@ from config.clock import SystemClock
 from gateway.access.roles import Scope
 from gateway.commands import By
 from gateway.errors import GatewayError
+from gateway.place.app import open_registry
 from gateway.records.database import DATABASE_FILE, open_desk, open_reader
-from gateway.registry.bulk import Bulk
 from gateway.registry.files import tables_of
 from gateway.registry.importing import File, Importing, Outcome, Say
 from gateway.registry.kinds import KINDS
@@ -99,9 +99,8 @@ def _open(data: Path | None, records: str, password_file: Path | None) -> Iterat
     if address is None and (data is None or not (data / DATABASE_FILE).exists()):
         wrong_use(f"--data {data or ''}: no {DATABASE_FILE} there; give the gateway's data directory, or --records")
     desk, reader, clock = open_desk(data or Path(), address), open_reader(data or Path(), address), SystemClock()
-    registry = Registry(desk, reader, clock)
     try:
-        yield _Place(registry, Importing(registry, Bulk(desk, clock)))
+        yield _Place(*open_registry(desk, reader, clock))
     except GatewayError as error:
         typer.echo(f"hazgate registry: {error}", err=True)
         raise typer.Exit(1) from error

@@ -13,6 +13,7 @@ from gateway.records import (  # noqa: F401 - so that every table is known
     prevention_tables,
     registry_tables,
     risk_tables,
+    search_tables,
 )
 from gateway.records.monthly import kpi_month  # noqa: F401 - a table of the same metadata
 from gateway.records.schema import metadata

@@ -23,10 +23,12 @@ from tests.gateway.api.world import T0, World, client_of, make_world
 from tests.support.town import register_town, write
 
 WEATHER = """\
-  MET-1.WIND_SPEED: {description: {zh: "风速", en: "Wind speed"}, kind: other, quantity: speed, unit: m/s, range: [0, 60],
-    period: 1s, edge: edge-b}
-  MET-1.WIND_FROM: {description: {zh: "风向", en: "Wind from"}, kind: other, quantity: number, unit: "1", range: [0, 360],
-    period: 1s, edge: edge-b}
+  MET-1.WIND_SPEED:
+    {description: {zh: "风速", en: "Wind speed"}, kind: other, quantity: speed, unit: m/s,
+    range: [0, 60], period: 1s, edge: edge-b}
+  MET-1.WIND_FROM:
+    {description: {zh: "风向", en: "Wind from"}, kind: other, quantity: number, unit: "1",
+    range: [0, 360], period: 1s, edge: edge-b}
 """
 STATION = read_plant(TWO_ENTERPRISES + WEATHER, "weather.yaml")
 
@@ -86,7 +88,7 @@ async def test_every_part_of_a_full_place(world: World, client: httpx.AsyncClien
     near = parts["resources"]["content"]["items"]
     assert [one["id"] for one in near] == ["bravo.team", "fire-1", "foam-2"]
     assert near[1]["distance_m"] == pytest.approx(1_112, rel=0.01)
-    assert unsaid <= {"inhibited", "weather", "contents", "grades", "trends"}
+    assert unsaid <= {"inhibited", "weather", "dangers", "permits", "risks", "commitment", "standing"}
 
 
 async def test_who_is_on_duty_is_known_by_account(world: World) -> None:
@@ -185,8 +187,8 @@ async def test_weather_is_what_a_station_measures(world: World, client: httpx.As
     ("alarm_id", "tag", "condition", "partial"),
     [
         ("sys", "SYS.RECORDS_FULL", "SYSTEM", {"weather"}),
-        ("truck", "TRUCK-1.SPEED", "H", {"weather", "resources", "trends"}),
-        ("gone", "X-9.LEVEL", "HH", {"weather", "tag"}),
+        ("truck", "TRUCK-1.SPEED", "H", {"weather", "resources", "neighbours", "trends"}),
+        ("gone", "X-9.LEVEL", "HH", {"weather", "neighbours", "tag"}),
     ],
 )
 async def test_alarms_of_no_place(

@@ -199,30 +199,37 @@ def test_who_sees_a_part_imports_that_part_only(desk: Desk) -> None:
     assert desk.take(book(person=[heads, ["acme.li", "x", "acme"]]), scope=acme).written
 
 
-def test_somebody_elses_change_meanwhile_undoes_all_of_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("other", ["acme.li", "acme.new"], ids=["changed", "created"])
+def test_somebody_elses_change_meanwhile_undoes_all_of_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
     desk.take(book(**PLANT))
     check = checking.check
 
     def meanwhile(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - of another function
         checked = check(*args, **kwargs)
-        desk.put("person", "acme.li", enterprise="acme", phone="9")
+        desk.put("person", other, enterprise="acme", phone="9")
         return checked
 
     monkeypatch.setattr(importing_module, "check", meanwhile)
     with pytest.raises(ConflictError):
         desk.take(
             book(
-                person=[["id", "phone"], ["acme.li", "5"]],
+                person=[
+                    ["id", "name_zh", "enterprise", "phone"],
+                    ["acme.li", "李", "acme", "5"],
+                    ["acme.new", "新", "acme", "6"],
+                ],
                 post=[["id", "name_zh", "enterprise"], ["acme.p", "岗", "acme"]],
             )
         )
-    person = desk.registry.get("person", "acme.li", ALL)
+    person = desk.registry.get("person", other, ALL)
     assert person is not None
     assert person.body["phone"] == "9"
     assert desk.registry.find("post", ALL) == []
     with desk.reader.begin() as connection:
         left = connection.execute(registry_staged.select()).all()
-    assert len(left) == 2, "cleared when the same import begins again"
+    assert len(left) == 3, "cleared when the same import begins again"
 
 
 def test_a_record_that_was_removed_comes_back_by_a_file(desk: Desk) -> None:
