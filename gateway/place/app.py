@@ -25,6 +25,7 @@ from gateway.history.port import HistoryReader
 from gateway.live import Board
 from gateway.prevention.app import Ports, Prevention, make_prevention
 from gateway.prevention.into_dangers import IntoDangers
+from gateway.prevention.late_checks import LateChecks
 from gateway.prevention.means import Means
 from gateway.records.queries import Queries
 from gateway.registry.bulk import Bulk
@@ -145,6 +146,7 @@ def make_place(ground: Ground, files: Path | None = None) -> Place:
     risks = Risks(writing, reader, clock, where, rules)
     tasks = CheckTasks(writing, reader, clock)
     causes = (AlarmCauses(reader), CheckCauses(reader), DangerCauses(reader))
+    ports = Ports(dangers=dangers, checks=LateChecks(tasks, clock), reporting=IntoDangers(dangers))
     return Place(
         registry=registry,
         uptake=Uptake(registry, ground.plant, importing, () if files is None else tables_of(files)),
@@ -159,7 +161,7 @@ def make_place(ground: Ground, files: Path | None = None) -> Place:
         standings=standings,
         meter=Meter(grounds, filings, standings, ground.plant, ground.board, ground.clock),
         imports=Imports(ground.writing, ground.reader, importing, ground.clock),
-        prevention=make_prevention(_means(ground, registry), Ports(dangers=dangers, reporting=IntoDangers(dangers))),
+        prevention=make_prevention(_means(ground, registry), ports),
         risks=risks,
         check_tasks=tasks,
         checks=Checks(writing, reader, clock, where, risks, tasks, dangers),

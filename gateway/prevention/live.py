@@ -80,7 +80,7 @@ class Surroundings:
         if self._checks is None:
             unknown.append("overdue_checks: check tasks are not kept here（未接入检查任务）")
         else:
-            checks = self._checks.overdue(whole, enterprise)
+            checks = self._checks.overdue(enterprise)
         return Live(
             at_ms=now_ms,
             units=len(units),

@@ -32,7 +32,7 @@ class Dangers(Protocol):
 class OverdueChecks(Protocol):
     """Knows check tasks."""
 
-    def overdue(self, scope: Scope, enterprise: str) -> int:
+    def overdue(self, enterprise: str) -> int:
         """Return how many checks of an enterprise are overdue."""
         ...
 

@@ -163,6 +163,7 @@ async def test_a_permit_from_draft_to_close(house: House, acme: Caller, client: 
 async def test_a_commitment_is_contradicted_by_the_open_alarm(acme: Caller) -> None:
     draft = await acme("GET", f"/commitments/acme/{TODAY}")
     assert (draft["signed"], draft["committed"]["under_control"]) == (False, False)
+    assert (draft["live"]["major_dangers"], draft["live"]["overdue_checks"], draft["live"]["unknown"]) == (0, 0, [])
     signed = await acme("POST", f"/commitments/acme/{TODAY}", json=COMMITTED)
     assert ("alarm", "red-1") in [(one["kind"], one["subject"]) for one in signed["contradictions"]]
     await acme("POST", f"/commitments/acme/{TODAY}", 409, json=COMMITTED)

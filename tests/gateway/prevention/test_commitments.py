@@ -146,7 +146,7 @@ class OtherRooms:
     def open_at(self, scope: Scope, *, enterprise: str = "", limit: int = 20) -> Sequence[Danger]:  # noqa: ARG002
         return [Danger("major"), Danger("general")] if enterprise == "acme" else []
 
-    def overdue(self, scope: Scope, enterprise: str) -> int:  # noqa: ARG002
+    def overdue(self, enterprise: str) -> int:
         return 2 if enterprise == "acme" else 0
 
 
