@@ -146,6 +146,8 @@ def _api(folder: Path, records: str, town: Town) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if process.stdout:
+            process.stdout.close()
 
 
 def _ask_all(host: str, asked: Sequence[Asked], clock: Clock) -> list[tuple[float, dict[str, Any]]]:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.clock import SystemClock
+from config.settings import RecordsAddress
 from gateway.access.roles import Scope
 from gateway.commands import By
 from gateway.records.database import open_desk, open_reader, open_writer
@@ -23,9 +24,9 @@ HERE = (36.85, 118.05)
 
 
 @pytest.fixture
-def stores(tmp_path: Path) -> Iterator[tuple[Registry, Nearby]]:
-    open_writer(tmp_path).dispose()
-    desk, reader = open_desk(tmp_path), open_reader(tmp_path)
+def stores(tmp_path: Path, records_address: RecordsAddress | None) -> Iterator[tuple[Registry, Nearby]]:
+    open_writer(tmp_path, records_address).dispose()
+    desk, reader = open_desk(tmp_path, records_address), open_reader(tmp_path, records_address)
     yield Registry(desk, reader, SystemClock()), Nearby(reader)
     desk.dispose()
     reader.dispose()
