@@ -1,4 +1,4 @@
-"""Sets of entries as they are kept: a row for each token and block of 32768 entries, a bit or two bytes for each entry.
+"""Sets of entries as they are kept: a row for each token and block of 15360 entries, a bit or two bytes for each entry.
 
 Plain tables and numpy instead of the full-text search of one database or the other: docs/decisions/0024.
 """
@@ -17,7 +17,8 @@ from gateway.records.search_tables import search_entry, search_posting
 
 __all__ = ["BLOCK", "Bits", "Postings", "add", "docs_in"]
 
-BLOCK = 32_768
+BLOCK = 15_360
+"""Entries. Its bitmap stays in its row: above 2 kB PostgreSQL moves it out, above 4 kB SQLite."""
 _BYTES = BLOCK // 8
 _AT_ONCE = 500
 _OFFSET = np.dtype("<u2")
