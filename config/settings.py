@@ -265,6 +265,8 @@ class GatewaySettings(_Settings):
     accounts: bool = True
     """False: whoever reaches the port may do everything; only on a loopback address."""
     access: AccessSettings = AccessSettings()
+    registry: Path | None = None
+    """Workbook, table or folder of tables that is taken into the registry at start; None: none."""
     reserve_bytes: Annotated[int, Field(ge=65_536)] = 64 * 1024**2
     """Disk space set aside, from which the alarm is written that there is no other left."""
 

@@ -278,7 +278,7 @@ def _create(source: Source, history: HistoryReader, inbox: Asking, parts: _Parts
     gate = _gate(parts.settings, parts.writing, parts.reader, source.clock, parts.on_password)
     desk = _desk(parts.writing, parts.reader, source.queries, source.clock, parts.duty)
     ground = Ground(parts.writing, parts.reader, source.queries, history, source.plant, source.board, source.clock)
-    place = make_place(ground)
+    place = make_place(ground, parts.settings.registry)
     return create_api(source, history, inbox, gate, desk, kpis, place), kpis, place
 
 

@@ -15,6 +15,8 @@ from config.plant.model import Plant
 from config.plant.yaml_lines import read_yaml
 from config.settings import AccessSettings, BrokerAddress, HistoryAddress, RecordsAddress
 from config.tls import client_context
+from gateway.errors import GatewayError
+from gateway.registry.files import DEMO_REGISTRY, files_at
 
 __all__ = [
     "AccessFile",
@@ -30,6 +32,7 @@ __all__ = [
     "PlantFile",
     "RecordsOption",
     "RecordsPassword",
+    "RegistryFiles",
     "access_settings",
     "broker_address",
     "desks_of",
@@ -40,6 +43,7 @@ __all__ = [
     "plant_path",
     "read_plant",
     "records_address",
+    "registry_path",
     "tell_password",
     "wrong_use",
 ]
@@ -149,6 +153,27 @@ NoAccounts = Annotated[
         help="Without accounts whoever reaches the port may do everything; only on a loopback address.",
     ),
 ]
+
+
+RegistryFiles = Annotated[
+    str,
+    typer.Option(
+        "--registry",
+        help="Workbook, table (KIND.csv) or folder of them, taken into the registry at start; `demo`: the one shipped.",
+    ),
+]
+
+
+def registry_path(text: str) -> Path | None:
+    """Return the files meant by ``text``; none when it is empty; wrong ones end with exit 2."""
+    if not text:
+        return None
+    path = DEMO_REGISTRY if text == "demo" else Path(text)
+    try:
+        files_at(path)
+    except GatewayError as error:
+        wrong_use(f"--registry {error}")
+    return path
 
 
 AccessFile = Annotated[

@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "doctor": "体检 · Look at disk, clock, database, broker and certificates.",
     "user": "账号 · Accounts: list, add, reset, disable (on the records, for when nobody can sign in).",
     "audit": "审计 · Check and export the audit log.",
+    "registry": "登记数据 · The registry: import, export, template (workbooks and tables).",
     "bench": "测量性能 · Measure throughput, delays and losses.",
     "edge": "运行边缘代理 · Run an edge agent.",
     "simulate": "模拟传感器 · Play a scenario of a plant, as its sensors would publish it.",

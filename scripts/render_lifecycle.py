@@ -11,6 +11,10 @@ from config.plant.model import Text
 from gateway.dangers import states as dangers
 from gateway.handling import STAGE_NAMES, STAGES, HandlingEvent
 from gateway.lifecycle import LIFE_NAMES, TABLE, LifeEvent, No
+from gateway.prevention.notice_states import NOTICE_NAMES, NOTICES, NoticeEvent
+from gateway.prevention.permit_states import PERMIT_NAMES, PERMITS, PermitEvent
+from gateway.prevention.report_states import REPORT_NAMES, REPORTS, ReportEvent
+from gateway.registry import imports
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -73,12 +77,27 @@ def _cell(state: Any, cell: Any, notes: dict[str, int]) -> str:  # noqa: ANN401 
     return " ".join(["·" if to is state else f"**{to}**", *told])
 
 
+def import_table() -> str:
+    """Return the stages of an import; what is not in their table does not happen."""
+    never = No(Text("不会发生", "does not happen"))
+    rows = {
+        stage: {event: imports.STAGES.get((stage, event), never) for event in imports.Event} for stage in imports.Stage
+    }
+    return table_of(rows, imports.STAGE_NAMES, imports.Event)
+
+
 PAGES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "alarm-lifecycle.md": {
         "life": life_table,
         "handling": lambda: table_of(STAGES, STAGE_NAMES, HandlingEvent),
     },
+    "registry.md": {"imports": import_table},
     "hidden-dangers.md": {"states": lambda: long_table_of(dangers.STATES, dangers.STATE_NAMES, dangers.EVENT_NAMES)},
+    "prevention.md": {
+        "permits": lambda: table_of(PERMITS, PERMIT_NAMES, PermitEvent),
+        "notices": lambda: table_of(NOTICES, NOTICE_NAMES, NoticeEvent),
+        "reports": lambda: table_of(REPORTS, REPORT_NAMES, ReportEvent),
+    },
 }
 """Page of docs/ -> name of a table in it -> how it is made."""
 

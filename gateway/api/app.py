@@ -16,6 +16,8 @@ from gateway.api import (
     alarms,
     attachments,
     backtests,
+    checks,
+    commitments,
     danger_acts,
     dangers,
     duty,
@@ -24,13 +26,21 @@ from gateway.api import (
     handovers,
     incidents,
     inhibitions,
+    inspections,
+    joint,
     kpi,
     login,
     operations,
     page,
+    permits,
     registry,
     registry_care,
+    registry_files,
+    reports,
+    restricted,
+    risks,
     search,
+    story,
     stream,
     tags,
 )
@@ -48,6 +58,7 @@ from gateway.kpi.lately import Lately
 from gateway.kpi.months import Months
 from gateway.kpi.now import Now
 from gateway.place.app import Place
+from gateway.story.app import make_teller
 
 __all__ = ["create_api", "openapi_document"]
 
@@ -63,6 +74,7 @@ def create_api(
 ) -> FastAPI:
     """Return the application. It starts and stops nothing but its own stream."""
     feed = Feed(source)
+    teller = make_teller(source.plant, source.board, source.queries, history, source.clock, place, desk.duty)
     now = Now(kpis.engine, kpis.desks)
     context = Context(
         plant=source.plant,
@@ -80,6 +92,7 @@ def create_api(
         now=now,
         lately=Lately(kpis),
         place=place,
+        teller=teller,
     )
 
     @asynccontextmanager
@@ -89,6 +102,7 @@ def create_api(
             end_listening = source.hub.listen(now.hear)
             yield
             end_listening()
+            teller.close()
             feed.stop()
 
     app = _assemble(source.software_version, lifespan)
@@ -119,6 +133,7 @@ def _assemble(software_version: str, lifespan: Lifespan[FastAPI] | None) -> Fast
         elsewhere,
         tags,
         alarms,
+        story,
         acts,
         attachments,
         incidents,
@@ -128,10 +143,19 @@ def _assemble(software_version: str, lifespan: Lifespan[FastAPI] | None) -> Fast
         dangers,
         danger_acts,
         grades,
+        risks,
+        checks,
         kpi,
         backtests,
         registry_care,
+        registry_files,
         registry,
+        commitments,
+        inspections,
+        joint,
+        permits,
+        reports,
+        restricted,
         search,
         stream,
         page,

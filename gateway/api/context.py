@@ -23,6 +23,7 @@ from gateway.records.queries import Queries
 from gateway.shift.attachments import Attachments
 from gateway.shift.handover import Handovers
 from gateway.shift.links import Links
+from gateway.story.teller import Teller
 
 if TYPE_CHECKING:
     from gateway.api.guard import Gate
@@ -59,6 +60,7 @@ class Context:
     now: Now
     lately: Lately
     place: Place
+    teller: Teller
     seen: dict[frozenset[str], Plant] = field(default_factory=dict)
     """The plant as those may see it who may see some hazard units only."""
 

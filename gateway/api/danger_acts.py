@@ -22,6 +22,7 @@ from gateway.dangers.acts import Act, Plan, Who
 from gateway.dangers.intake import Found, Reporter
 from gateway.dangers.states import Event, Grade, Source
 from gateway.records.dialects import storable
+from gateway.registry.where import Spot
 
 __all__ = ["router"]
 
@@ -117,6 +118,16 @@ class NewDanger(DangerAsked):
     reporter: CallerOf12350 | None = Field(None, description="Of source `report_12350` only; sealed")
 
 
+class DangerHandover(DangerWords):
+    """Where it is, and so whose."""
+
+    tag: _Ref = ""
+    vessel: _Ref = ""
+    hazard_unit: _Ref = ""
+    site: _Ref = ""
+    enterprise: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = ""
+
+
 class DangerGrading(SeenDanger):
     """How bad it is."""
 
@@ -195,6 +206,21 @@ def dismiss(
     """Dismiss a proposal or a report, with the reason; what came from 12350 or an inspection, the authority alone."""
     act = Act(Event.DISMISS, danger_id, asked.version, asked.text)
     return _do(context, caller, asked, key, act)
+
+
+@router.post(
+    "/{danger_id}/assign",
+    operation_id="assign_hidden_danger",
+    summary="Hand it over",
+    responses=_ANSWERS,
+    dependencies=_SUPERVISE,
+)
+def assign(
+    context: InContext, caller: InCaller, danger_id: DangerId, asked: DangerHandover, key: IdempotencyKey = None
+) -> DangerDetail:
+    """Hand a report over to whose it is (交办), before it is planned: from then on they see it."""
+    place = Spot(asked.tag, asked.vessel, asked.hazard_unit, asked.site, asked.enterprise)
+    return _do(context, caller, asked, key, Act(Event.ASSIGN, danger_id, asked.version, asked.text, place=place))
 
 
 @router.post(

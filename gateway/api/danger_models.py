@@ -161,7 +161,7 @@ class DangerCounts(Model):
     by_state: dict[str, int]
     by_grade: dict[str, int] = Field(description="Of those that are not over; `none`: not graded yet")
     open: int
-    overdue: int
+    overdue: int = Field(description="As of the last look at the clocks, every 15 s")
     listed: int
 
 

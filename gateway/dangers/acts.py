@@ -18,6 +18,7 @@ from gateway.dangers.model import RECEIPTS, Danger
 from gateway.dangers.states import Event, Grade, Source
 from gateway.errors import BadRequestError, ConflictError, ForbiddenError
 from gateway.records.dialects import storable
+from gateway.registry.where import Spot
 
 __all__ = ["Act", "Case", "Plan", "Who", "changes_of"]
 
@@ -72,6 +73,8 @@ class Act:
     """Of RECEIPT: of which report."""
     number: str = ""
     """Of RECEIPT."""
+    place: Spot | None = None
+    """Of ASSIGN: where it is, and so whose."""
     key: str = ""
     """Idempotency key; empty: the same words by the same person are the same thing."""
 
@@ -89,6 +92,7 @@ class Act:
             "until_ms": self.until_ms,
             "receipt": None if self.receipt is None else self.receipt.value,
             "number": storable(self.number),
+            "place": None if self.place is None else {name: one for name, one in asdict(self.place).items() if one},
         }
         return {name: one for name, one in said.items() if one not in ("", None)}
 
@@ -138,6 +142,16 @@ def _dismiss(case: Case) -> dict[str, Any]:
             " by the authority (danger.supervise)（举报、检查发现和挂牌督办的隐患须由监管部门判定）"
         )
     return _over(case)
+
+
+def _assign(case: Case) -> dict[str, Any]:
+    _say(case, "text", case.act.text)
+    spot = case.act.place
+    if spot is None or not spot.enterprise:
+        raise BadRequestError("enterprise: one of tag, vessel, hazard_unit, site, enterprise is needed（须指明地点）")
+    if case.danger.alarm_id or case.danger.listed:
+        raise case.no("what an alarm is about, or is listed, stays where it is", "报警或挂牌隐患不能改变地点")
+    return asdict(spot)
 
 
 def _grade(case: Case) -> dict[str, Any]:
@@ -263,6 +277,7 @@ _CHANGES: Mapping[Event, Callable[[Case], dict[str, Any]]] = MappingProxyType(
     {
         Event.ACCEPT: _accept,
         Event.DISMISS: _dismiss,
+        Event.ASSIGN: _assign,
         Event.GRADE: _grade,
         Event.PLAN: _plan,
         Event.ASK: _ask,

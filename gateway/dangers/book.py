@@ -10,7 +10,7 @@ from config.plant.model import Text
 from gateway.access.roles import Scope
 from gateway.dangers.model import Danger
 from gateway.dangers.states import GRADE_NAMES, SOURCE_NAMES, STATE_NAMES
-from gateway.dangers.where import Where
+from gateway.registry.where import Where
 
 __all__ = ["Cell", "PublicRow", "ledger_rows", "public_rows"]
 

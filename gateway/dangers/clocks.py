@@ -215,6 +215,11 @@ def _again(turn: _Turn) -> None:
     turn.connection.execute(update(danger_clock).where(_latest_round(turn.after.id)).values(**values))
 
 
+def _place(turn: _Turn) -> None:
+    values = {"enterprise": turn.after.enterprise, "district": turn.after.district}
+    turn.connection.execute(update(danger_clock).where(_c.danger_id == turn.after.id).values(**values))
+
+
 def _enter(turn: _Turn) -> None:
     finish(turn.connection, turn.after.id, "void", turn.now_ms, Clocked.SUPERVISION)
     until_ms = turn.after.listed_until_ms or turn.now_ms
@@ -244,6 +249,7 @@ _EFFECTS: Mapping[Effect, Callable[[_Turn], None]] = MappingProxyType(
         Effect.REPORT: _report,
         Effect.RECEIVED: _received,
         Effect.VOID: _void,
+        Effect.PLACE: _place,
         Effect.ENTER: _enter,
         Effect.LEAVE: _leave,
     }

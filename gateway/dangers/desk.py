@@ -18,10 +18,9 @@ from gateway.dangers.guards import check_alarm_over
 from gateway.dangers.intake import Found, Intake, Reporter, name_of, new_danger, seal
 from gateway.dangers.matching import Matching
 from gateway.dangers.model import Danger, danger_from
-from gateway.dangers.rows import add, is_done, locked, write
+from gateway.dangers.rows import add, is_done, locked, seen_at_place, write
 from gateway.dangers.states import Event, State, step
 from gateway.dangers.teams import check_judge, team_of
-from gateway.dangers.where import Where
 from gateway.errors import ConflictError, NotFoundError
 from gateway.records import audit
 from gateway.records.audit import Entry
@@ -29,6 +28,7 @@ from gateway.records.danger_tables import danger, danger_event, danger_reporter
 from gateway.records.dialects import storable
 from gateway.records.transaction import using
 from gateway.registry.store import Registry, seen_by
+from gateway.registry.where import Where
 
 __all__ = ["Dangers"]
 
@@ -119,8 +119,11 @@ class Dangers:
         seen = self.get(act.danger_id, who.scope)
         team = team_of(self._registry, who.by.account, seen.enterprise, who.scope)
         now_ms = self._clock.wall_ms()
+        placed = act if act.place is None else replace(act, place=self.where.spot(act.place, who.scope))
         with using(self._writing, "working on a hidden danger") as connection:
             before = locked(connection, act.danger_id) or seen
+            if not who.scope.covers(before.enterprise, before.district):  # handed over a moment ago
+                raise _none(act.danger_id)
             key = act.key_by(who.by.account)
             if is_done(connection, act.danger_id, key):
                 return before
@@ -129,15 +132,15 @@ class Dangers:
                     f"hidden danger {before.id} is at version {before.version} now, not {act.version}: look again"
                     "（隐患已有新变化，请刷新后再办）"
                 )
-            case = Case(before, act, who, team, now_ms, self.rules.at(now_ms))
+            case = Case(before, placed, who, team, now_ms, self.rules.at(now_ms))
             move = step(before.id, before.state, act.event)
             check_judge(case)
             if act.event is Event.CLOSE:
                 check_alarm_over(connection, before)
             after = replace(before, state=move.to, version=before.version + 1, **changes_of(case))
             apply_effects(connection, before, after, move.effects, now_ms, self.rules)
-            after = write(connection, after, act.event.value, who.by.account, now_ms, act.detail(), key)
-            detail = {"danger": after.id, "version": after.version, "state": after.state.value, **act.detail()}
+            after = write(connection, after, act.event.value, who.by.account, now_ms, placed.detail(), key)
+            detail = {"danger": after.id, "version": after.version, "state": after.state.value, **placed.detail()}
             name = f"danger.{act.event.value}"
             audit.append(connection, [Entry(now_ms, who.by.account, who.by.origin, name, after.id, detail=detail)])
             return after
@@ -152,7 +155,7 @@ class Dangers:
         with using(self._reader, "reading hidden dangers") as connection:
             row = connection.execute(asked).mappings().first()
         if row is None:
-            raise NotFoundError(f"there is no hidden danger {danger_id!r}（不存在）")
+            raise _none(danger_id)
         return danger_from(dict(row))
 
     def _before(self, name: str, found: Found, scope: Scope) -> Danger | None:
@@ -233,7 +236,8 @@ class Dangers:
             limit: At most so many.
         """
         places = {"hazard_unit": hazard_unit, "vessel": vessel, "tag": tag, "enterprise": enterprise}
-        asked = select(danger).where(danger.c.urgency > 0, _seen(scope))
+        within = seen_at_place if hazard_unit or vessel or tag else _seen
+        asked = select(danger).where(danger.c.urgency > 0, within(scope))
         for name, value in places.items():
             if value:
                 asked = asked.where(danger.c[name] == value)
@@ -245,3 +249,7 @@ class Dangers:
 
 def _seen(scope: Scope) -> ColumnElement[bool]:
     return seen_by(scope, danger.c.enterprise, danger.c.district)
+
+
+def _none(danger_id: str) -> NotFoundError:
+    return NotFoundError(f"there is no hidden danger {danger_id!r}（不存在）")

@@ -13,12 +13,12 @@ from sqlalchemy import Connection, Engine, insert, select
 from gateway.access.roles import Scope
 from gateway.dangers.model import Danger
 from gateway.dangers.states import Grade, Source, State
-from gateway.dangers.where import Spot, Where
 from gateway.errors import BadRequestError
 from gateway.records.danger_tables import danger_reporter
 from gateway.records.dialects import storable
 from gateway.records.schema import alarm
 from gateway.records.transaction import using
+from gateway.registry.where import Spot, Where
 
 __all__ = ["Found", "Intake", "Reporter", "name_of", "new_danger", "seal"]
 

@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, Engine, Select, and_, case, func, or_, sel
 from config.clock import Clock
 from config.dangers import Clocked
 from gateway.access.roles import Scope
-from gateway.dangers.model import Danger, danger_from
+from gateway.dangers.model import Danger, danger_from, rank_of
+from gateway.dangers.rows import seen_at_place
 from gateway.dangers.states import State
 from gateway.records.danger_tables import danger, danger_clock
 from gateway.records.transaction import using
@@ -122,20 +123,22 @@ class DangerLedger:
             return connection.scalar(self._asked(select(func.count()).select_from(danger), wanted, scope)) or 0
 
     def counts(self, wanted: Wanted, scope: Scope) -> Counts:
-        """Count what is wanted, in what may be seen."""
+        """Count what is wanted, in what may be seen; late is what was so at the last turn of the clocks."""
         states = self._asked(select(_c.state, func.count()), wanted, scope).group_by(_c.state)
-        late = and_(_c.due_ms.is_not(None), _c.due_ms < self._clock.wall_ms())
-        listed = and_(_c.listed_ms.is_not(None), _c.delisted_ms.is_(None))
-        sums = [func.count(), *(func.sum(case((one, 1), else_=0)) for one in (late, listed))]
-        grades = self._asked(select(_c.grade, *sums), wanted, scope).where(_c.urgency > 0).group_by(_c.grade)
+        # Grade, listing and level are all in `urgency`, and that is in an index with whose it is.
+        ranks = self._asked(select(_c.urgency, func.count()), wanted, scope).where(_c.urgency > 0)
         with using(self._reader, "counting hidden dangers") as connection:
             by_state = {row[0]: row[1] for row in connection.execute(states)}
-            found = connection.execute(grades).all()
+            found = [(rank_of(row[0]), row[1]) for row in connection.execute(ranks.group_by(_c.urgency))]
+        by_grade: dict[str, int] = {}
+        for rank, number in found:
+            grade = rank.grade.value or "none"
+            by_grade[grade] = by_grade.get(grade, 0) + number
         return Counts(
             by_state={state.value: by_state.get(state.value, 0) for state in State},
-            by_grade={row[0] or "none": row[1] for row in found},
-            overdue=sum(int(row[2]) for row in found),
-            listed=sum(int(row[3]) for row in found),
+            by_grade=by_grade,
+            overdue=sum(number for rank, number in found if rank.level),
+            listed=sum(number for rank, number in found if rank.listed),
         )
 
     def on_time(self, from_ms: int, to_ms: int, scope: Scope, after: str = "", limit: int = 1_000) -> list[OnTime]:
@@ -164,7 +167,8 @@ class DangerLedger:
         return [OnTime(row.enterprise, sum(map(int, row[1:])), *map(int, row[1:])) for row in rows]
 
     def _asked(self, asked: Select[Any], wanted: Wanted, scope: Scope) -> Select[Any]:
-        asked = asked.where(seen_by(scope, _c.enterprise, _c.district))
+        placed = wanted.hazard_unit or wanted.vessel or wanted.tag
+        asked = asked.where(seen_at_place(scope) if placed else seen_by(scope, _c.enterprise, _c.district))
         for column, values in ((_c.state, wanted.states), (_c.grade, wanted.grades), (_c.source, wanted.sources)):
             if values:
                 asked = asked.where(column.in_(values))

@@ -13,9 +13,9 @@ from sqlalchemy import Engine, select
 from config.dangers import DangerRules, Edition
 from gateway.access.roles import Scope
 from gateway.dangers.model import Danger
-from gateway.dangers.where import Stand, Where
 from gateway.records.schema import alarm
 from gateway.records.transaction import using
+from gateway.registry.where import Stand, Where
 
 __all__ = ["Matching", "Near", "NearAlarm", "distance_m"]
 

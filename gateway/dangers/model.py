@@ -10,7 +10,7 @@ from typing import Any
 from config.dangers import Clocked
 from gateway.dangers.states import OVER, Grade, Source, State
 
-__all__ = ["RECEIPTS", "Danger", "danger_from", "urgency_of"]
+__all__ = ["RECEIPTS", "Danger", "Rank", "danger_from", "rank_of", "urgency_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +91,30 @@ def danger_from(row: Mapping[str, Any]) -> Danger:
     return Danger(**found)
 
 
+_UNGRADED = 2
+_LISTED = 5
+_RANKS: Mapping[Grade, int] = MappingProxyType({Grade.NONE: _UNGRADED, Grade.GENERAL: 3, Grade.MAJOR: 4})
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """What an urgency above 0 is made of."""
+
+    grade: Grade
+    level: int
+    listed: bool
+
+
 def urgency_of(state: State, grade: Grade, level: int, *, listed: bool) -> int:
     """Return how bad it is: worse grades first, within one what is later; 0: it is over."""
     if state in OVER:
         return 0
-    rank = 1 if state is State.PROPOSED else {Grade.NONE: 2, Grade.GENERAL: 3, Grade.MAJOR: 4}[grade]
-    return 10 * (5 if listed else rank) + min(level, 9)
+    rank = 1 if state is State.PROPOSED else _RANKS[grade]
+    return 10 * (_LISTED if listed else rank) + min(level, 9)
+
+
+def rank_of(urgency: int) -> Rank:
+    """Return what an urgency above 0 was made of (a level above 9 counts as 9)."""
+    rank, level = divmod(urgency, 10)
+    grades = {number: grade for grade, number in _RANKS.items()} | {1: Grade.NONE, _LISTED: Grade.MAJOR}
+    return Rank(grades[rank], level, rank == _LISTED)

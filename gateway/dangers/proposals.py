@@ -17,10 +17,10 @@ from gateway.dangers.intake import name_of, new_danger
 from gateway.dangers.model import Danger
 from gateway.dangers.rows import add, write
 from gateway.dangers.states import Source, State
-from gateway.dangers.where import Spot, Where
 from gateway.records.danger_tables import danger, danger_position
 from gateway.records.schema import alarm, alarm_event
 from gateway.records.transaction import using
+from gateway.registry.where import Spot, Where
 
 __all__ = ["Proposals"]
 
@@ -54,7 +54,7 @@ class Proposals:
             with using(self._reader, "looking at alarms") as connection:
                 asked = select(danger_position.c.position).where(danger_position.c.name == _POSITION)
                 after = connection.scalar(asked)
-                upto, points = _raised(connection, after, now_ms - edition.recurring_ms)
+                upto, points = _raised(connection, after, now_ms - edition.recurring_ms, edition.recurring_times)
             for tag, condition in points:
                 proposed += self._consider(tag, condition, edition, now_ms)
             if upto == after:
@@ -108,19 +108,18 @@ def _counted(tag: str, condition: str, since_ms: int, edition: Edition) -> tuple
     return alarm.c.tag == tag, alarm.c.condition == condition, alarm.c.raised_ms > since_ms, verdict
 
 
-def _raised(connection: Connection, after: int | None, since_ms: int) -> tuple[int, list[tuple[str, str]]]:
-    """Return up to which event was looked, and the points that alarmed; at first those of the window that counts."""
+def _raised(connection: Connection, after: int | None, since_ms: int, times: int) -> tuple[int, list[tuple[str, str]]]:
+    """Return up to which event was looked, and the points that alarmed; at first those that did so often enough."""
     newest = connection.scalar(select(func.max(alarm_event.c.event_id))) or 0
-    points = select(alarm.c.tag, alarm.c.condition).distinct()
+    point = (alarm.c.tag, alarm.c.condition)
     if after is None:
-        found = connection.execute(points.where(alarm.c.raised_ms >= since_ms))
-        return newest, [(row.tag, row.condition) for row in found]
-    upto = min(newest, after + _EVENTS_AT_ONCE)
+        often = select(*point).where(alarm.c.raised_ms > since_ms).group_by(*point).having(func.count() >= times)
+        return newest, [(row.tag, row.condition) for row in connection.execute(often)]
+    upto = max(after, min(newest, after + _EVENTS_AT_ONCE))
     event = alarm_event.c
-    raised = points.join(alarm_event, event.alarm_id == alarm.c.alarm_id).where(
-        event.event_id > after, event.event_id <= upto, event.kind == "raised"
-    )
-    return max(upto, after), [(row.tag, row.condition) for row in connection.execute(raised)]
+    new = (event.event_id > after, event.event_id <= upto, event.kind == "raised")
+    raised = select(*point).distinct().join(alarm_event, event.alarm_id == alarm.c.alarm_id).where(*new)
+    return upto, [(row.tag, row.condition) for row in connection.execute(raised)]
 
 
 def _counts_from(connection: Connection, tag: str, condition: str, since_ms: int) -> int | None:

@@ -6,14 +6,25 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
+from gateway.access.roles import Scope
 from gateway.dangers.clocks import running
 from gateway.dangers.model import Danger, danger_from, urgency_of
 from gateway.records.danger_tables import danger, danger_event
+from gateway.registry.store import seen_by
 from gateway.searching.due import note
 
-__all__ = ["add", "is_done", "locked", "row_of", "write"]
+__all__ = ["add", "is_done", "locked", "row_of", "seen_at_place", "write"]
+
+
+def seen_at_place(scope: Scope) -> ColumnElement[bool]:
+    """Return the condition under which dangers may be seen, where a unit, vessel or tag is asked for besides.
+
+    It is written so that no index of enterprises fits: SQLite, which does not know how many rows there are, would go
+    through all dangers of an enterprise for those of one of its tags.
+    """
+    return seen_by(scope, func.coalesce(danger.c.enterprise, ""), func.coalesce(danger.c.district, ""))
 
 
 def locked(connection: Connection, danger_id: str) -> Danger | None:

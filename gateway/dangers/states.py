@@ -65,6 +65,7 @@ class Event(StrEnum):
 
     ACCEPT = "accept"
     DISMISS = "dismiss"
+    ASSIGN = "assign"
     GRADE = "grade"
     PLAN = "plan"
     ASK = "ask"
@@ -98,6 +99,8 @@ class Effect(StrEnum):
     """A major one: two reports are due (双报告); no longer a major one: they are not."""
     RECEIVED = "received"
     """The clock of a report stops."""
+    PLACE = "place"
+    """Its clocks count for whom it is handed to."""
     ENTER = "enter"
     """Into the list of supervised ones; its clock begins."""
     LEAVE = "leave"
@@ -158,6 +161,7 @@ EVENT_NAMES: Mapping[Event, Text] = MappingProxyType(
     {
         Event.ACCEPT: Text("确认建议", "accept"),
         Event.DISMISS: Text("判定不成立", "dismiss"),
+        Event.ASSIGN: Text("交办", "hand over to whose it is"),
         Event.GRADE: Text("评级", "grade"),
         Event.PLAN: Text("制定整改方案（五落实）", "plan the five fixes"),
         Event.ASK: Text("申请延期", "ask for more time"),
@@ -194,6 +198,7 @@ _RECTIFY_FIRST = _no("尚未报告整改完成", "it is not rectified yet")
 _VERIFY_FIRST = _no("请先验收", "verify it first")
 _NOT_OVER = _no("尚未销号", "it is not closed")
 _TOO_LATE = _no("已进入整改，不能再判定不成立", "it has a plan: it can no longer be dismissed")
+_ITS = _no("已进入整改，不能再交办他处", "it has a plan: it stays whose it is")
 _PLANNED = _no("整改方案已定", "it has its plan")
 _SUBMITTED = _no("已报告整改完成", "it is rectified already")
 _VERIFIED = _no("已验收", "it is verified already")
@@ -226,12 +231,14 @@ STATES: Mapping[State, Mapping[Event, Go | No]] = MappingProxyType(
             _S.REPORTED,
             _GRADE_FIRST,
             dismiss=_go(_S.DISMISSED, _F.VOID),
+            assign=_go(_S.REPORTED, _F.PLACE),
             grade=_go(_S.GRADED, _F.DONE, _F.PLAN_BY, _F.REPORT),
         ),
         _S.GRADED: _row(
             _S.GRADED,
             _PLAN_FIRST,
             dismiss=_go(_S.DISMISSED, _F.VOID),
+            assign=_go(_S.GRADED, _F.PLACE),
             grade=_go(_S.GRADED, _F.REPORT),
             plan=_go(_S.RECTIFYING, _F.DONE, _F.RECTIFY_BY),
             list=_go(_S.GRADED, _F.ENTER),
@@ -241,6 +248,7 @@ STATES: Mapping[State, Mapping[Event, Go | No]] = MappingProxyType(
             _S.RECTIFYING,
             _RECTIFY_FIRST,
             dismiss=_TOO_LATE,
+            assign=_ITS,
             grade=_go(_S.RECTIFYING, _F.REPORT),
             plan=_PLANNED,
             ask=_HERE[_S.RECTIFYING],
@@ -254,6 +262,7 @@ STATES: Mapping[State, Mapping[Event, Go | No]] = MappingProxyType(
             _S.RECTIFIED,
             _VERIFY_FIRST,
             dismiss=_TOO_LATE,
+            assign=_ITS,
             grade=_SUBMITTED,
             plan=_PLANNED,
             rectify=_SUBMITTED,
@@ -266,6 +275,7 @@ STATES: Mapping[State, Mapping[Event, Go | No]] = MappingProxyType(
             _S.VERIFIED,
             _VERIFIED,
             dismiss=_TOO_LATE,
+            assign=_ITS,
             return_=_go(_S.RECTIFYING, _F.DONE, _F.BACK),
             delist=_go(_S.VERIFIED, _F.LEAVE),
             receipt=_go(_S.VERIFIED, _F.RECEIVED),

@@ -61,7 +61,7 @@ def check_judge(case: Case) -> None:
     elif who in danger.hands:
         why, why_zh = "who had a hand in rectifying it", "参与整改的人员"
     elif same_team(case.team, danger.found_team):
-        why, why_zh = f"the team that found it ({danger.found_team})", "发现人所在班组（单位）"
+        why, why_zh = "the team that found it", "发现人所在班组（单位）"  # not which: it may see more than who asks
     else:
         return
     raise ForbiddenError(

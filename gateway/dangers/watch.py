@@ -14,10 +14,10 @@ from config.dangers import DangerRules, Edition, load_danger_rules
 from gateway.dangers.clocks import level_at, next_at
 from gateway.dangers.proposals import Proposals
 from gateway.dangers.rows import locked, write
-from gateway.dangers.where import Where
 from gateway.errors import RecordsError
 from gateway.records.danger_tables import danger_clock
 from gateway.records.transaction import using
+from gateway.registry.where import Where
 
 __all__ = ["DangerWatch", "Turn"]
 

@@ -13,7 +13,7 @@ from config.clock import Clock
 from config.gb18218 import Edition, Operational, edition_on, load_gb18218
 from config.plant.model import Plant, Text
 from gateway.access.roles import Scope
-from gateway.grading.filings import Filing, Filings, day_of
+from gateway.grading.filings import Filing, Filings
 from gateway.grading.fit import misfits
 from gateway.grading.ground import Grounds, Tank, Unit
 from gateway.grading.inventory import UNKNOWN_RANK, Inventory, graded, measure, nothing_known
@@ -24,6 +24,7 @@ from gateway.grading.words import grade_of_rank, standing_of
 from gateway.history.port import HistoryReader
 from gateway.live import Board, Values
 from gateway.records.queries import Queries
+from gateway.registry.days import day_of
 
 __all__ = ["NOT_WEIGHED", "Account", "Contents", "GradeBook", "Readings", "UnitGrades"]
 

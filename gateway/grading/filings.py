@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Any, Final
+from datetime import date
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Engine, RowMapping, insert, select
@@ -26,12 +26,11 @@ from gateway.records.audit import Entry
 from gateway.records.dialects import storable
 from gateway.records.grading_tables import grade_filing
 from gateway.records.transaction import using
+from gateway.registry.days import day_of
 from gateway.registry.store import seen_by
 
-__all__ = ["Body", "Declaration", "FiledLine", "Filing", "Filings", "day_of"]
+__all__ = ["Body", "Declaration", "FiledLine", "Filing", "Filings"]
 
-_ZONE: Final = timezone(timedelta(hours=8))
-"""China has one, without summer time."""
 _AT_ONCE = 500
 """Units in one statement."""
 
@@ -95,11 +94,6 @@ class Filing:
     note: str
     lines: tuple[FiledLine, ...]
     why: tuple[Text, ...]
-
-
-def day_of(at_ms: int) -> str:
-    """Return the day of a moment, in UTC+8."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(_ZONE).strftime("%Y-%m-%d")
 
 
 class Filings:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import math
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from config.liquids import load_liquids
 from config.plant.model import HazardUnit, Plant, Vessel
@@ -56,8 +56,8 @@ class Tank:
 class Grounds:
     """Finds units and vessels.
 
-    What the registry has, it says; what it does not have, the plant file says. Whether something may be seen goes by
-    whose it is now, also where it is asked how it was.
+    What the registry has, it says, also that something is gone; what it never had, the plant file says. Whether
+    something may be seen goes by whose it is now, also where it is asked how it was.
 
     Args:
         registry: Records as they are and were.
@@ -70,23 +70,21 @@ class Grounds:
 
     def unit(self, name: str, scope: Scope, at_ms: int | None = None) -> Unit | None:
         """Return a unit; None: there is none that may be seen."""
-        now = self._registry.get("hazard-unit", name, _ALL)
+        newest, then = self._versions("hazard-unit", name, at_ms)
         planned = self._plant.hazard_units.get(name)
-        owned = _unit_of(now) if now else self._planned_unit(planned) if planned else None
+        owned = _unit_of(newest) if newest else self._planned_unit(planned) if planned else None
         if owned is None or not scope.covers(owned.enterprise, owned.district):
             return None
-        was = self._registry.get("hazard-unit", name, _ALL, at_ms) if now and at_ms is not None else None
-        return _unit_of(was) if was else owned
+        return _unit_of(then) if then else None if newest and newest.gone else owned
 
     def tank(self, name: str, scope: Scope, at_ms: int | None = None) -> Tank | None:
         """Return a vessel; None: there is none that may be seen."""
-        now = self._registry.get("vessel", name, _ALL)
+        newest, then = self._versions("vessel", name, at_ms)
         planned = self._plant.vessels.get(name)
-        owned = _tank_of(now) if now else self._planned_tank(planned) if planned else None
+        owned = _tank_of(newest) if newest else self._planned_tank(planned) if planned else None
         if owned is None or not scope.covers(owned.enterprise, owned.district):
             return None
-        was = self._registry.get("vessel", name, _ALL, at_ms) if now and at_ms is not None else None
-        return _filled_up(_tank_of(was) if was else owned)
+        return _filled_up(_tank_of(then)) if then else None if newest and newest.gone else _filled_up(owned)
 
     def tanks(self, unit: str, at_ms: int | None = None) -> list[Tank]:
         """Return the vessels of a unit, whoever asks."""
@@ -100,9 +98,9 @@ class Grounds:
                 if version.parent in found:
                     found[version.parent][version.id] = _tank_of(version)
         planned = [vessel for vessel in self._plant.vessels.values() if vessel.hazard_unit in found]
-        elsewhere = self._registry.many("vessel", (vessel.id for vessel in planned), _ALL, at_ms)
+        said = self._said("vessel", [vessel.id for vessel in planned], at_ms)
         for vessel in planned:
-            if vessel.id not in elsewhere:
+            if vessel.id not in said:
                 found[vessel.hazard_unit][vessel.id] = self._planned_tank(vessel)
         return {unit: [_filled_up(held[name]) for name in sorted(held)] for unit, held in found.items()}
 
@@ -110,13 +108,30 @@ class Grounds:
         """Return the units of the plant, and those that the registry has vessels of the plant in."""
         moved = self._registry.many("vessel", self._plant.vessels, _ALL).values()
         names = dict.fromkeys([*self._plant.hazard_units, *(one.parent for one in moved if one.parent)])
-        known = self._registry.many("hazard-unit", names, _ALL)
-        planned = self._plant.hazard_units
-        return [
-            _unit_of(known[name]) if name in known else self._planned_unit(planned[name])
-            for name in names
-            if name in known or name in planned
-        ]
+        known = self._registry.newest(("hazard-unit", name) for name in names)
+        found = []
+        for name in names:
+            version, planned = known.get(("hazard-unit", name)), self._plant.hazard_units.get(name)
+            if version is not None:
+                found += [] if version.gone else [_unit_of(version)]
+            elif planned is not None:
+                found.append(self._planned_unit(planned))
+        return found
+
+    def _versions(self, kind: str, name: str, at_ms: int | None) -> tuple[Version | None, Version | None]:
+        """Return the newest version of a record, gone or not; and the one of a time in the past, if there was one."""
+        newest = self._registry.newest([(kind, name)]).get((kind, name))
+        if newest is None or at_ms is None:
+            return newest, None
+        return newest, self._registry.get(kind, name, _ALL, at_ms)
+
+    def _said(self, kind: str, names: Sequence[str], at_ms: int | None) -> set[str]:
+        """Return of which things the registry says (or said) where they are, or that they are gone."""
+        newest = self._registry.newest((kind, name) for name in names)
+        if at_ms is None:
+            return {name for _, name in newest}
+        by_then = {name for (_, name), version in newest.items() if version.since_ms <= at_ms}
+        return by_then | set(self._registry.many(kind, names, _ALL, at_ms))
 
     def _pages(self, unit: str | None, at_ms: int | None) -> Iterable[Version]:
         after = ""
@@ -162,26 +177,38 @@ def _unit_of(version: Version) -> Unit:
         district=version.district,
         name_zh=version.name,
         name_en=str(body.get("name_en", "")),
-        people=body.get("exposed_people"),
+        people=_people(body.get("exposed_people")),
     )
 
 
 def _tank_of(version: Version) -> Tank:
     body = version.body
-    figures: Mapping[str, Any] = {
-        name: body.get(name) for name in ("capacity_m3", "height_m", "design_max_t", "density_kg_m3")
-    }
+    shape, at_c = body.get("shape"), _figure(body.get("density_at_c"))
     return Tank(
         id=version.id,
         enterprise=version.enterprise,
         district=version.district,
         unit=version.parent,
-        shape=VesselShape(body.get("shape", VesselShape.VERTICAL_TANK)),
+        shape=VesselShape(shape) if shape in set(VesselShape) else VesselShape.REACTOR,
         cas=str(body.get("cas", "")),
-        density_at_c=float(body.get("density_at_c", 20.0)),
-        expansion_per_k=float(body.get("expansion_per_k", 0.0)),
-        **figures,
+        capacity_m3=_figure(body.get("capacity_m3")),
+        height_m=_figure(body.get("height_m")),
+        design_max_t=_figure(body.get("design_max_t")),
+        density_kg_m3=_figure(body.get("density_kg_m3")),
+        density_at_c=20.0 if at_c is None else at_c,
+        expansion_per_k=_figure(body.get("expansion_per_k")) or 0.0,
     )
+
+
+def _people(found: object) -> int | None:
+    return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else None
+
+
+def _figure(found: object) -> float | None:
+    """Return a figure of a record; an older kind of record may hold anything, and none of it ends the worker."""
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return None
+    return float(found) if math.isfinite(found) else None
 
 
 def _filled_up(tank: Tank) -> Tank:

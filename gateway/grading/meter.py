@@ -17,13 +17,14 @@ from config.gb18218 import Edition, Operational, edition_on, load_gb18218
 from config.plant.model import Plant
 from gateway.access.roles import Scope
 from gateway.errors import RecordsError
-from gateway.grading.filings import Filings, day_of
+from gateway.grading.filings import Filings
 from gateway.grading.ground import Grounds
 from gateway.grading.inventory import UNKNOWN_RANK, Basis, Inventory, Known, graded, measure
 from gateway.grading.state import Crossing, Standing, Standings, UnitNow
 from gateway.grading.watch import Watch, gauges_of, known_of, watch_of
 from gateway.grading.words import grade_of_rank, standing_of
 from gateway.live import Board, Values
+from gateway.registry.days import day_of
 
 __all__ = ["Meter"]
 
@@ -153,7 +154,9 @@ class Meter:
 
     def _carry_over(self, watch: Watch) -> None:
         """Take over what was known and written of units and vessels: by this process, else by an earlier one."""
-        kept = self._standings.many([unit.id for unit in watch.units], _ALL)
+        names = [unit.id for unit in watch.units]
+        self._standings.keep_only(names)
+        kept = self._standings.many(names, _ALL)
         contents = {one.vessel: one for now in kept.values() for one in now.standing.contents}
         known = known_of(watch.tanks, contents)
         if self._load is not None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Engine, RowMapping, Table, func, insert, select, tuple_
+from sqlalchemy import ColumnElement, Engine, RowMapping, Table, delete, func, insert, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from config.plant.model import Text
@@ -19,6 +19,8 @@ from gateway.registry.store import seen_by
 
 __all__ = ["Contents", "Crossing", "Standing", "Standings", "UnitNow"]
 
+_AT_ONCE = 500
+"""Units in one statement."""
 _NOT_YET = Text("尚未计算", "not weighed yet")
 _INSERTS: Mapping[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -125,13 +127,25 @@ class Standings:
         """Return the figures of those of some units that have any and may be seen."""
         found: dict[str, UnitNow] = {}
         with using(self._reader, "reading grades") as connection:
-            for start in range(0, len(units), 500):
+            for start in range(0, len(units), _AT_ONCE):
                 asked = select(grade_now).where(
-                    grade_now.c.unit.in_(units[start : start + 500]),
+                    grade_now.c.unit.in_(units[start : start + _AT_ONCE]),
                     seen_by(scope, grade_now.c.enterprise, grade_now.c.district),
                 )
                 found |= {row["unit"]: _now(row) for row in connection.execute(asked).mappings()}
         return found
+
+    def keep_only(self, units: Collection[str]) -> None:
+        """Forget the figures of all other units: nobody weighs them any more, and what was true of them is not now."""
+        wanted = set(units)
+        with using(self._reader, "reading grades") as connection:
+            others = [name for name in connection.scalars(select(grade_now.c.unit)) if name not in wanted]
+        if not others:
+            return
+        with using(self._writing, "forgetting grades") as connection:
+            for start in range(0, len(others), _AT_ONCE):
+                named = others[start : start + _AT_ONCE]
+                connection.execute(delete(grade_now).where(grade_now.c.unit.in_(named)))
 
     def crossings(
         self,

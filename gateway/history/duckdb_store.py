@@ -22,7 +22,7 @@ import structlog
 from numpy.typing import NDArray
 
 from gateway.errors import HistoryError
-from gateway.history.port import HistoryBatch, HistoryRows, MinMaxRows, Stretch
+from gateway.history.port import HistoryBatch, HistoryRows, MinMaxRows, Outline, Stretch, outlines_of
 from gateway.ingest.acceptance import DeadLetter
 
 __all__ = ["HistoryStore", "count_rows"]
@@ -81,6 +81,17 @@ FROM (
     WHERE tag_id = $tag AND time_ms >= $from AND time_ms < $to
 )
 GROUP BY start_ms ORDER BY start_ms
+"""
+_OUTLINES = """
+SELECT
+    tag_id,
+    $from + (time_ms - $from) // $width * $width AS start_ms,
+    min(value) AS minimum,
+    max(value) AS maximum
+FROM sample
+WHERE tag_id IN ({tags}) AND tag_id BETWEEN $first AND $last AND time_ms >= $from AND time_ms < $to
+    AND value IS NOT NULL AND (quality & 3) < 2
+GROUP BY tag_id, start_ms ORDER BY tag_id, start_ms
 """
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1,  # the pipeline and the API want the other cores
@@ -313,6 +324,19 @@ class HistoryStore:
             count=columns["count"],
             quality=(severity_first << 2) | (severity_first >> 6),
         )
+
+    def outlines(self, tag_ids: Sequence[int], from_ms: int, to_ms: int, buckets: int) -> dict[int, Outline]:
+        """Fold several tags in one query; see `HistoryReader.outlines`.
+
+        Raises:
+            HistoryError: The file cannot be read.
+        """
+        if not tag_ids:
+            return {}
+        width_ms = max(1, -(-(to_ms - from_ms) // buckets))
+        span = {"from": from_ms, "to": to_ms, "width": width_ms, "first": min(tag_ids), "last": max(tag_ids)}
+        query = _OUTLINES.format(tags=", ".join(str(int(one)) for one in tag_ids))
+        return outlines_of(*self._read(query, span).values())
 
     def duplicates(self) -> int:
         """Return how many rechecked samples were stored already and were dropped, ever.

@@ -20,7 +20,9 @@ __all__ = [
     "LogEntry",
     "LogReader",
     "MinMaxRows",
+    "Outline",
     "Stretch",
+    "outlines_of",
 ]
 
 
@@ -64,6 +66,18 @@ class MinMaxRows:
 
 
 @dataclass(frozen=True, slots=True)
+class Outline:
+    """How far stored samples of one tag went, by bucket. Arrays of the same length m, ordered by ``start_ms``.
+
+    The same as these columns of `MinMaxRows`, without the buckets in which nothing was good enough to have a number.
+    """
+
+    start_ms: NDArray[np.int64]
+    minimum: NDArray[np.float64]
+    maximum: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
 class Stretch:
     """Stored samples of one tag, as much as an evaluation needs. Arrays of the same length n, ordered by time."""
 
@@ -101,6 +115,16 @@ class HistoryReader(Protocol):
         Buckets begin at ``from_ms`` and are ``ceil((to_ms - from_ms) / buckets)`` ms wide (at least 1 ms); the last
         one may reach beyond ``to_ms`` but takes only samples before it. An unknown ``tag_id`` or an empty span gives
         no rows.
+
+        Raises:
+            HistoryError: The store cannot be read.
+        """
+        ...
+
+    def outlines(self, tag_ids: Sequence[int], from_ms: int, to_ms: int, buckets: int) -> dict[int, Outline]:
+        """Return the outlines of some tags, in one question; buckets are those of `min_max`.
+
+        A tag without a sample that has a number and is not bad has no outline.
 
         Raises:
             HistoryError: The store cannot be read.
@@ -225,3 +249,15 @@ class LogReader(Protocol):
             RecordsError: The log cannot be read.
         """
         ...
+
+
+def outlines_of(
+    tag_id: NDArray[np.int64],
+    start_ms: NDArray[np.int64],
+    minimum: NDArray[np.float64],
+    maximum: NDArray[np.float64],
+) -> dict[int, Outline]:
+    """Return the outlines that stand one below the other in columns, ordered by tag and time."""
+    tags, begins = np.unique(tag_id, return_index=True)
+    rows = (np.split(column, begins[1:]) for column in (start_ms, minimum, maximum))
+    return {one: Outline(*columns) for one, *columns in zip(tags.tolist(), *rows, strict=False)}

@@ -150,9 +150,11 @@ class Queries:
         """Return the number of a tag, or None when it never had one. A number once given never changes."""
         if name not in self._tag_ids:
             with self._read() as connection:
-                rows = connection.execute(select(tag.c.name, tag.c.tag_id)).all()
-            self._tag_ids = {row.name: row.tag_id for row in rows}
-        return self._tag_ids.get(name)
+                found = connection.scalar(select(tag.c.tag_id).where(tag.c.name == name))
+            if found is None:
+                return None
+            self._tag_ids[name] = found
+        return self._tag_ids[name]
 
     def tag_name(self, tag_id: int) -> str | None:
         """Return the tag a number was given to, or None when it never was."""

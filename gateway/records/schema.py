@@ -190,6 +190,8 @@ alarm = Table(
     Index("alarm_raised", "raised_ms", "alarm_id"),
     Index("alarm_tag", "tag", "raised_ms"),
     Index("alarm_stage", "stage", "raised_ms"),
+    Index("alarm_unit", "hazard_unit", "state", "raised_ms"),
+    Index("alarm_point", "tag", "condition", "raised_ms"),
     Index("alarm_received", "received_ms"),
     Index("alarm_cleared", "cleared_ms", "received_ms"),
 )

@@ -85,8 +85,9 @@ class _Check:
             faults = len(self._out.faults)
             body = self._modelled(row, said)
             if body is not None:
-                self._refers(row, body)
-                self._may(row, body)
+                if body != self._shown(row):  # who reads something in and changes nothing is asked nothing
+                    self._refers(row, body)
+                    self._may(row, body)
                 if len(self._out.faults) == faults:
                     self._out.drafts.append(Draft(row.kind, body, row.expected))
         self._levels()
@@ -99,10 +100,12 @@ class _Check:
     # --- what is known --------------------------------------------------------------------------------------------
 
     def _merged(self, row: Row) -> dict[str, Any]:
+        return {**self._shown(row), **row.said}
+
+    def _shown(self, row: Row) -> Mapping[str, Any]:
+        """Return what there is of a record, as far as it may be seen."""
         before = self._out.before.get((row.kind, row.said["id"]))
-        if before is None or before.gone or not self._sees(before):
-            return dict(row.said)
-        return {**before.body, **row.said}
+        return {} if before is None or before.gone or not self._sees(before) else before.body
 
     def _sees(self, version: Version) -> bool:
         return KINDS[version.kind].public or not version.enterprise or self._covers(version)
@@ -123,9 +126,12 @@ class _Check:
             for kind, names in wanted.items()
             for name, version in self._registry.many(kind, names, self._scope).items()
         }
-        enterprises = {one.enterprise for one in found.values()} - {""}
-        owned = self._registry.many("enterprise", enterprises, self._scope)
-        return found | {("enterprise", name): version for name, version in owned.items()}
+        # What a row leaves out it takes from these: their enterprises, and the districts of both.
+        for kind in ("enterprise", "district"):
+            names = {getattr(one, kind) for one in found.values()} - {name for of, name in found if of == kind}
+            more = self._registry.many(kind, names, self._scope)
+            found |= {(kind, name): version for name, version in more.items()}
+        return found
 
     def _enterprises(self) -> frozenset[str]:
         """Return the enterprises with whose ids the ids of new records begin."""
@@ -155,7 +161,7 @@ class _Check:
         """Take enterprise and district from what the row is part of, where it does not say them."""
         fields = KINDS[row.kind].model.model_fields
         for name in ("enterprise", "district"):
-            if name not in fields or said.get(name) or row.kind == "enterprise":
+            if name not in fields or said.get(name) or row.kind == "enterprise" or self._shown(row).get(name) == "":
                 continue
             for other, kind in _references(row.kind, said):
                 if other in ("district", "is_enterprise") or not said.get(other):
@@ -174,23 +180,22 @@ class _Check:
 
     def _refers(self, row: Row, body: Mapping[str, Any]) -> None:
         """Check that what is referred to exists, and is the same enterprise's."""
+        shown = self._shown(row)
         about = body.get("about_kind", "")
         if about and about not in KINDS:
             self._fault(row, "about_kind", about, f"应为其中之一：{'、'.join(KINDS)}", f"one of {', '.join(KINDS)}")
         for name, kind in _references(row.kind, body):
             target = body[name]
-            if not target:
+            if not target or (target == shown.get(name) and body.get("enterprise") == shown.get("enterprise")):
                 continue
             whose = self._whose(kind, target)
             title = KINDS[kind].title
             if whose is None:
-                self._fault(row, name, target, f"已有{title.zh}的编号", f"the id of a {title.en} that exists")
+                self._fault(row, name, target, f"已有{title.zh}的编号", f"the id of an existing {title.en}")
             elif name not in ("enterprise", "district", "is_enterprise") and not KINDS[kind].public:
                 own = body.get("enterprise", "")
                 if whose.enterprise != own and whose.enterprise:
-                    self._fault(
-                        row, name, target, f"企业 {own or '（无）'} 的{title.zh}", f"a {title.en} of enterprise {own!r}"
-                    )
+                    self._fault(row, name, target, f"企业 {own or '（无）'} 的{title.zh}", f"one of enterprise {own}")
 
     def _may(self, row: Row, body: Mapping[str, Any]) -> None:
         """Check that who asks may write it, and that its id tells nothing of others' ids."""

@@ -88,7 +88,7 @@ def _counts(reader: Engine, scope: Scope) -> dict[str, Counter[str]]:
     )
     counts: dict[str, Counter[str]] = {}
     with using(reader, "counting by district") as connection:
-        for district, kind, count in connection.execute(asked).tuples():
+        for district, kind, count in connection.execute(asked):
             counts.setdefault(district, Counter())[kind] = count
     return counts
 

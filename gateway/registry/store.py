@@ -33,7 +33,7 @@ from gateway.records.registry_tables import FOREVER_MS, record
 from gateway.records.transaction import using
 from gateway.registry.kinds import KINDS, Kind
 
-__all__ = ["Draft", "OnWritten", "Registry", "Version", "Wanted", "seen_by"]
+__all__ = ["Draft", "OnWritten", "Registry", "Version", "Wanted", "seen_by", "version_of"]
 
 _AT_ONCE = 500
 """Ids in one statement."""
@@ -300,7 +300,8 @@ def _holding(kind: str, scope: Scope, at_ms: int | None) -> Select[Any]:
     asked = select(record).where(record.c.kind == kind, record.c.gone.is_(False), _seen(kind, scope))
     if at_ms is None:
         return asked.where(record.c.until_ms == FOREVER_MS)
-    return asked.where(record.c.since_ms <= at_ms, record.c.until_ms > at_ms)
+    # ``+ 0``: else SQLite, which knows nothing of how many there are, goes by the time and not by the id.
+    return asked.where(record.c.since_ms + 0 <= at_ms, record.c.until_ms + 0 > at_ms)
 
 
 def _newest(connection: Connection, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Version]:
@@ -336,12 +337,20 @@ def _next(draft: Draft, before: Version | None, now_ms: int, by: By, why: str) -
         return replace(before, version=before.version + 1, since_ms=since_ms, gone=True, by=by.account, why=why)
     if draft.gone or (there and before is not None and before.body == draft.body):
         return None
+    made = version_of(draft, before)
+    since_ms = now_ms if before is None else max(now_ms, before.since_ms)
+    return replace(made, since_ms=since_ms, by=by.account, why=why)
+
+
+def version_of(draft: Draft, before: Version | None) -> Version:
+    """Return the version that a draft makes of a record; who writes it, when and why is still to be said."""
     kind = KINDS[draft.kind]
+    name = draft.body["id"]
     return Version(
         kind=draft.kind,
         id=name,
         version=1 if before is None else before.version + 1,
-        since_ms=now_ms if before is None else max(now_ms, before.since_ms),
+        since_ms=0,
         until_ms=FOREVER_MS,
         enterprise=_enterprise_of(draft, kind),
         district=name if draft.kind == "district" else str(draft.body.get("district", "")),
@@ -349,8 +358,8 @@ def _next(draft: Draft, before: Version | None, now_ms: int, by: By, why: str) -
         name=str(draft.body.get("name_zh", "")),
         gone=False,
         body=draft.body,
-        by=by.account,
-        why=why,
+        by="",
+        why="",
     )
 
 

@@ -16,19 +16,25 @@ from config.plant.model import Plant, Position, Site, Tag, Text
 from gateway.access.roles import Scope
 from gateway.commands import By
 from gateway.errors import ConflictError, RecordsError
+from gateway.registry.importing import File, Importing, Outcome
 from gateway.registry.kinds import KINDS, VesselShape
 from gateway.registry.store import Draft, Registry
 
-__all__ = ["PLANT", "Difference", "Uptake", "named_by"]
+__all__ = ["FILE", "PLANT", "Difference", "Uptake", "named_by"]
 
 PLANT: Final = By("plant", "gateway")
 """In whose name the plant file speaks."""
-_AT_ONCE: Final = 2_000
+FILE: Final = By("file", "gateway")
+"""In whose name the files beside it do."""
+_AT_ONCE: Final = 1_000
 """Records in one transaction: the pipeline waits no longer for it than for one of its own."""
 _AGAIN_S: Final = 10.0
 _SCANNED: Final = 5_000
 """Things that one page of differences looks at, at most."""
 _METRES_PER_DEGREE: Final = 111_320.0
+_FILE_ID: Final = "at-start"
+_FAULTS_LOGGED: Final = 20
+_WHY_FILE: Final = "file given at start（启动时的登记文件）"
 _WHY: Final = "named by the plant file（工厂描述文件）"
 
 log = structlog.get_logger(__name__)
@@ -53,17 +59,24 @@ class Uptake:
     Args:
         registry: Where to.
         plant: What is watched.
+        importing: Takes files in.
+        tables: Content and kind of files that say more of it.
     """
 
-    def __init__(self, registry: Registry, plant: Plant) -> None:
+    def __init__(
+        self, registry: Registry, plant: Plant, importing: Importing, tables: Sequence[tuple[bytes, str]] = ()
+    ) -> None:
         self._registry = registry
         self._plant = plant
+        self._importing = importing
+        self._tables = tables
 
     def run(self, stop: threading.Event) -> None:
         """Do it once; as long as the records cannot be used, again after a while."""
         while not stop.is_set():
             try:
                 self.turn(stop)
+                self.take_files()
             except (RecordsError, ConflictError) as error:
                 log.warning("plant_not_taken_up", error=str(error))
                 stop.wait(_AGAIN_S)
@@ -81,6 +94,17 @@ class Uptake:
         if created:
             log.info("plant_taken_up", records=created)
         return created
+
+    def take_files(self) -> Outcome | None:
+        """Take in the files beside the plant file, whole or not at all; what a person wrote stays."""
+        if not self._tables:
+            return None
+        file = File(_FILE_ID, self._tables, Scope(), FILE, _WHY_FILE, dry_run=False, yields=True)
+        outcome = self._importing.take(file, lambda *_: None)
+        for fault in outcome.faults[:_FAULTS_LOGGED]:
+            log.error("registry_file_fault", fault=str(fault))
+        log.info("registry_files_taken_up", faults=outcome.fault_count, kinds=outcome.kinds, written=outcome.written)
+        return outcome
 
     def _take(self, chunk: Sequence[tuple[str, dict[str, Any]]]) -> int:
         known = {
@@ -129,7 +153,7 @@ def _record(kind: str, body: Mapping[str, Any]) -> dict[str, Any] | None:
         return KINDS[kind].model.model_validate(body).model_dump(mode="json")
     except ValidationError as error:
         wrong = {one["loc"][0] for one in error.errors()}
-        if wrong & {"id", "enterprise"}:
+        if wrong & {"id", "enterprise", "name_zh"}:
             log.warning("not_a_record", kind=kind, id=body["id"], error=error.errors()[0]["msg"])
             return None
     return KINDS[kind].model.model_validate({k: v for k, v in body.items() if k not in wrong}).model_dump(mode="json")

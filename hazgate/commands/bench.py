@@ -16,15 +16,19 @@ from rich.console import Console
 from rich.table import Table
 
 from config.clock import SystemClock
-from hazgate.arguments import records_address, wrong_use
+from hazgate.arguments import RecordsOption, RecordsPassword, records_address, wrong_use
 from hazgate.bench.backtest import measure_backtest
+from hazgate.bench.context import measure_context
 from hazgate.bench.core import Effort, checks, numba_version, run_core
+from hazgate.bench.dangers import measure_dangers
 from hazgate.bench.detection import detect
 from hazgate.bench.handling import measure_handling
 from hazgate.bench.kpi import measure_kpi
 from hazgate.bench.notify import measure_notify
 from hazgate.bench.pipeline import CASES, BenchError, Stores, machine, run_case
+from hazgate.bench.registry import measure_registry
 from hazgate.bench.search import Sizes, measure_search
+from hazgate.bench.town import Town
 
 __all__ = ["app"]
 
@@ -142,6 +146,24 @@ def notify(
     _show_one("notify", measure, as_json=as_json)
 
 
+@app.command()
+def registry(
+    rows: Annotated[int, typer.Option(min=100, max=50_000, help="Of the workbook.")] = 50_000,
+    tags: Annotated[int, typer.Option(min=1, help="Of the plant that is taken up before.")] = 200_000,
+    records: Annotated[str, typer.Option(help="postgresql://...: an empty database; default SQLite.")] = "",
+    folder: Annotated[Path | None, typer.Option(help="Where the records are made.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """登记数据导入的用时与写锁时间。 A workbook into the registry: how long, and how long the pipeline cannot write."""
+
+    def measure(say: Callable[[str], None]) -> dict[str, Any]:
+        address = records_address(records, None)
+        with tempfile.TemporaryDirectory(prefix="hazgate-bench-", dir=folder) as place:
+            return measure_registry(Path(place), rows, tags, address, SystemClock(), say)
+
+    _show_one("registry", measure, as_json=as_json)
+
+
 def _show_one(name: str, measure: Callable[[Callable[[str], None]], dict[str, Any]], *, as_json: bool) -> None:
     """Measure one thing and print it."""
     try:
@@ -193,6 +215,51 @@ def kpi(
     else:
         for key, value in row.items():
             console.print(f"{key:16} {value}")
+
+
+@app.command()
+def dangers(
+    number: Annotated[int, typer.Option("--dangers", min=1, help="How many.")] = 500_000,
+    enterprises: Annotated[int, typer.Option(min=1, help="Whose; each has four units.")] = 5_000,
+    seed: Annotated[int, typer.Option(help="Of the generator.")] = 1,
+    folder: Annotated[Path | None, typer.Option(help="Where the records are made (2 kB a danger).")] = None,
+    records: RecordsOption = "",
+    records_password_file: RecordsPassword = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """隐患台账的查询时间。 How long it takes to ask for hidden dangers."""
+    console = Console(stderr=True)
+    address = records_address(records, records_password_file)
+    with tempfile.TemporaryDirectory(prefix="hazgate-bench-", dir=folder) as place:
+        row = measure_dangers(Path(place), number, enterprises, seed, SystemClock(), console.print, address)
+    if as_json:
+        typer.echo(json.dumps({"machine": machine(), "cases": [row]}, indent=2))
+    else:
+        for key, value in row.items():
+            console.print(f"{key:20} {value}")
+
+
+@app.command()
+def context(  # noqa: PLR0917 - typer passes options by name
+    enterprises: Annotated[int, typer.Option(min=1)] = 5_000,
+    units: Annotated[int, typer.Option(min=1, help="Hazard units, ten tags each.")] = 20_000,
+    alarms: Annotated[int, typer.Option(min=1, help="In the last 30 days.")] = 1_000_000,
+    dangers: Annotated[int, typer.Option(min=0, help="Hidden dangers.")] = 500_000,
+    cold: Annotated[int, typer.Option(min=1, help="Questions after a restart.")] = 200,
+    warm: Annotated[int, typer.Option(min=1, help="Questions then.")] = 1_000,
+    seed: Annotated[int, typer.Option(help="Of the generator.")] = 1,
+    records: Annotated[str, typer.Option(help="postgresql://...: an empty database; default SQLite.")] = "",
+    data: Annotated[Path | None, typer.Option(help="Keep the stores there, or use those that are (3 GB).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """一条报警的全部背景：用时。 How long everything around an alarm takes."""
+    town = Town(enterprises, units, alarms, dangers, seed)
+
+    def measure(say: Callable[[str], None]) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory(prefix="hazgate-bench-") as place:
+            return measure_context(data or Path(place), records, town, (cold, warm), SystemClock(), say)
+
+    _show_one("context", measure, as_json=as_json)
 
 
 @app.command()

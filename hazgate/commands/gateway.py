@@ -30,6 +30,7 @@ from hazgate.arguments import (
     PlantFile,
     RecordsOption,
     RecordsPassword,
+    RegistryFiles,
     access_settings,
     broker_address,
     desks_of,
@@ -38,6 +39,7 @@ from hazgate.arguments import (
     http_address,
     read_plant,
     records_address,
+    registry_path,
     tell_password,
     wrong_use,
 )
@@ -86,6 +88,7 @@ def run(
     duty: DutyFile = None,
     base_url: BaseUrl = "",
     access: AccessFile = None,
+    registry: RegistryFiles = "",
 ) -> None:
     """运行网关：接收、判警、留存、告知。 Run the gateway: receive, evaluate, keep, tell."""
     if context.invoked_subcommand:
@@ -93,6 +96,7 @@ def run(
     settings = _settings(data, http, (tls_cert, tls_key), records, records_password_file, history, history_token_file)
     address = broker_address(broker, broker_password_file)
     changes = {**history_bounds(history_keep_days, history_max_gb), **_who(desk, no_accounts, access)}
+    changes["registry"] = registry_path(registry)
     taking = _taking(settings, address, foreign_sites, canary_url).model_copy(update=changes)
     _run(run_gateway, taking, Files(plant, duty), read_on_duty(duty, base_url))
 
@@ -117,13 +121,15 @@ def worker(
     no_accounts: NoAccounts = False,
     duty: DutyFile = None,
     base_url: BaseUrl = "",
+    registry: RegistryFiles = "",
 ) -> None:
     """接收、判警、留存，供独立接口进程使用。 The pipeline, for APIs of their own; its HTTP is for its own health."""
     if not records or not history:
         wrong_use("gateway worker needs --records postgresql://... and --history influx://...")
     settings = _settings(data, http, (tls_cert, tls_key), records, records_password_file, history, history_token_file)
     address = broker_address(broker, broker_password_file)
-    taking = _taking(settings, address, foreign_sites, canary_url).model_copy(update=_who(desk, no_accounts))
+    changes = {**_who(desk, no_accounts), "registry": registry_path(registry)}
+    taking = _taking(settings, address, foreign_sites, canary_url).model_copy(update=changes)
     _run(run_gateway, taking, Files(plant, duty), read_on_duty(duty, base_url))
 
 

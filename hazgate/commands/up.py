@@ -28,12 +28,14 @@ from hazgate.arguments import (
     PlantFile,
     RecordsOption,
     RecordsPassword,
+    RegistryFiles,
     access_settings,
     history_address,
     history_bounds,
     http_address,
     read_plant,
     records_address,
+    registry_path,
     tell_password,
 )
 from hazgate.duty import BaseUrl, DutyFile, read_on_duty
@@ -71,6 +73,7 @@ def run(
     duty: DutyFile = None,
     base_url: BaseUrl = "",
     access: AccessFile = None,
+    registry: RegistryFiles = "",
     mqtt_host: Annotated[str, typer.Option(help="Address of the MQTT listener; 0.0.0.0 lets edges in.")] = "127.0.0.1",
     mqtt_anonymous: BrokerAnonymous = False,
     broker_credentials: BrokerCredentials = None,
@@ -100,6 +103,7 @@ def run(
         history=history_address(history, history_token_file),
         accounts=not no_accounts,
         access=access_settings(access),
+        registry=registry_path(registry),
         **history_bounds(history_keep_days, history_max_gb),
     )
     again = False

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from config.clock import Clock
+from config.plant.load import DEMO_PLANT
 from config.plant.model import EdgeKind, Plant
 from hazgate.demo.answers import AlarmItem, EdgeItem, EdgeList, Health, Ledger
 from hazgate.demo.client import Api, ApiError
@@ -127,7 +128,8 @@ class Demo:
         port = setting.broker.rpartition(":")[2]
         await fleet.start("broker", "hazgate", "broker", "--data", str(data / "broker"), "--port", port)
         gateway = ("--data", str(data / "gateway"), "--plant", plant, "--broker", broker, "--http", setting.http)
-        await fleet.start("gateway", "hazgate", "gateway", "--no-accounts", *gateway)
+        known = ("--registry", "demo") if setting.loaded.plant_file == DEMO_PLANT else ()
+        await fleet.start("gateway", "hazgate", "gateway", "--no-accounts", *gateway, *known)
         for name in self._agents:
             home = str(data / "edges" / name)
             both = ("--plant-broker", broker, "--broker", broker)

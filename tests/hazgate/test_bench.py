@@ -64,3 +64,12 @@ def test_the_kpis_of_a_month_are_measured_on_as_many_alarms_as_asked_for() -> No
     assert (row["alarms"], row["annunciated"], len(row["seconds"])) == (3_000, 3_000, 3)
     assert row["floods"] > 0
     assert row["chattering"] > 0
+
+
+def test_hidden_dangers_are_asked_for_among_as_many_as_asked_for() -> None:
+    result = CliRunner().invoke(bench.app, ["dangers", "--dangers", "600", "--enterprises", "5", "--json"])
+    assert result.exit_code == 0, result.output
+    (row,) = json.loads(result.stdout)["cases"]
+    assert row["dangers"] == 600
+    assert 0 < row["open_at_unit"]["p50"] <= row["open_at_unit"]["p95"] <= row["open_at_unit"]["max"]
+    assert {"page_overdue", "counts_all", "on_time_all", "quiet_turn"} <= set(row)

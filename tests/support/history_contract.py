@@ -139,3 +139,21 @@ class HistoryContract:
         np.testing.assert_array_equal(stretch.value, [1.0, np.nan])
         assert stretch.quality.tolist() == [BAD, BAD]
         assert kept.writer.needless() <= kept.writer.position() == 2
+
+    def test_outlines_are_the_extremes_of_the_same_buckets(self, kept: Kept) -> None:
+        kept.writer.append(batch((1, 100, 5.0), (1, 105, 9.0), (2, 101, 99.0), (3, 103, 1.0), (1, 130, 4.0)), 1)
+        kept.writer.append(batch((1, 121, 800.0), (4, 110, np.nan), quality=BAD), 2)
+        found = kept.reader.outlines((1, 3, 4, 99), 100, 140, 4)
+        assert sorted(found) == [1, 3], "the others have nothing to show"
+        for tag, outline in found.items():
+            rows = kept.reader.min_max(tag, 100, 140, 4)
+            shaped = np.isfinite(rows.minimum)
+            assert outline.start_ms.tolist() == rows.start_ms[shaped].tolist()
+            assert outline.minimum.tolist() == rows.minimum[shaped].tolist()
+            assert outline.maximum.tolist() == rows.maximum[shaped].tolist()
+
+    def test_outlines_of_nothing_are_nothing(self, kept: Kept) -> None:
+        kept.writer.append(batch((1, 10, 1.0)), 1)
+        assert kept.reader.outlines((), 0, 100, 10) == {}
+        assert kept.reader.outlines((1,), 50, 50, 10) == {}
+        assert kept.reader.outlines((99,), 0, 100, 10) == {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from config.contract.quality import Quality
 from gateway.history.influx.client import InfluxClient
 from gateway.history.influx.lines import TELEMETRY
-from gateway.history.port import HistoryRows, MinMaxRows, Stretch
+from gateway.history.port import HistoryRows, MinMaxRows, Outline, Stretch
 
 __all__ = ["InfluxReader"]
 
@@ -82,6 +82,21 @@ class InfluxReader:
             quality=self._reasons(starts, worst, where, grouped, from_ms),
         )
 
+    def outlines(self, tag_ids: Sequence[int], from_ms: int, to_ms: int, buckets: int) -> dict[int, Outline]:
+        """See `HistoryReader.outlines`."""
+        names = {name: one for one in tag_ids if (name := self._tag_name(one)) is not None}
+        from_ms, to_ms = _within(from_ms), _within(to_ms)
+        if not names or to_ms <= from_ms:
+            return {}
+        width_ms = max(1, -(-(to_ms - from_ms) // buckets))
+        tags = " OR ".join(f"\"tag\" = '{name}'" for name in names)
+        grouped = f'GROUP BY "tag", time({width_ms}ms, {from_ms % width_ms}ms) fill(none)'
+        series = self._client.query(
+            f'SELECT MIN("value"), MAX("value") FROM "{TELEMETRY}" WHERE ({tags}) AND {_span(from_ms, to_ms)}'
+            f' AND "severity" < {int(Quality.BAD)} {grouped}'
+        )
+        return {names[one["tags"]["tag"]]: outline for one in series if (outline := _outline(one["values"], from_ms))}
+
     def _reasons(
         self, starts: NDArray[np.int64], worst: NDArray[np.int64], where: str, grouped: str, from_ms: int
     ) -> NDArray[np.uint8]:
@@ -114,7 +129,20 @@ class InfluxReader:
 
 def _where(name: str, from_ms: int, to_ms: int) -> str:
     """Tag names hold nothing that would have to be escaped (`config.contract.topics.is_tag_name`)."""
-    return f"WHERE \"tag\" = '{name}' AND time >= {from_ms}ms AND time < {to_ms}ms"
+    return f"WHERE \"tag\" = '{name}' AND {_span(from_ms, to_ms)}"
+
+
+def _span(from_ms: int, to_ms: int) -> str:
+    return f"time >= {from_ms}ms AND time < {to_ms}ms"
+
+
+def _outline(rows: list[list[Any]], from_ms: int) -> Outline | None:
+    """Return what the rows of one series say; None: nothing. The first bucket may begin before the span asked for."""
+    usable = [row for row in rows if row[1] is not None]
+    if not usable:
+        return None
+    starts = np.array([max(row[0], from_ms) for row in usable], np.int64)
+    return Outline(starts, *(np.array([row[column] for row in usable], np.float64) for column in (1, 2)))
 
 
 def _within(time_ms: int) -> int:

@@ -10,7 +10,9 @@ from gateway.records import (  # noqa: F401 - so that every table is known
     desk_tables,
     duty_tables,
     grading_tables,
+    prevention_tables,
     registry_tables,
+    risk_tables,
     search_tables,
 )
 from gateway.records.monthly import kpi_month  # noqa: F401 - a table of the same metadata

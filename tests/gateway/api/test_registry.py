@@ -11,6 +11,7 @@ import pytest
 
 from gateway.access.roles import Role
 from gateway.api.registry import KindName
+from gateway.commands import By
 from gateway.registry.kinds import KINDS
 from gateway.registry.titles import TITLES
 from tests.gateway.api.people import ACME, BRAVO, DISTRICT, EVERYTHING, House, make_house
@@ -144,7 +145,9 @@ async def test_districts_are_part_of_a_level_above_and_never_of_themselves(whole
 async def test_figures_of_districts_count_what_is_below(whole: Asking, bravo: Asking) -> None:
     await whole.put("district", "3703", level="city")
     await whole.put("district", "370305", 1, level="district", parent="3703")
-    told = {one["district"]: one for one in (await whole.get("/api/v1/districts/roll-up")).json()["items"]}
+    answer = await whole.get("/api/v1/districts/roll-up")
+    assert answer.status_code == 200, answer.text
+    told = {one["district"]: one for one in answer.json()["items"]}
     assert told["3703"]["itself"] == {"enterprise": 0, "site": 0, "hazard-unit": 0, "vessel": 0}
     assert told["3703"]["with_below"]["hazard-unit"] == 1
     assert told["370304"]["itself"]["hazard-unit"] == 1
@@ -190,11 +193,11 @@ async def test_one_enterprise_learns_nothing_of_another_and_writes_nothing_there
         told = [answer.text.replace(taken, "X").replace(free, "X") for answer in answers]
         assert told[0] == told[1]
         assert "id" in faults(answers[0])
-    taken, free = (
+    hidden, absent = [
         await acme.put("vessel", "acme-v", shape="sphere", enterprise="acme", hazard_unit=unit)
         for unit in ("cl2", "xyz")
-    )
-    assert taken.text.replace("cl2", "xyz") == free.text
+    ]
+    assert hidden.text.replace("cl2", "xyz") == absent.text
 
 
 async def test_an_enterprises_account_writes_its_own_under_ids_that_begin_with_its_name(acme: Asking) -> None:
@@ -241,7 +244,11 @@ async def test_pages_lead_on_only_in_their_own_question(whole: Asking) -> None:
 # --- what is due ------------------------------------------------------------------------------------------------------
 
 
-async def test_a_duty_is_overdue_the_day_after_its_period_and_done_again(house: House, whole: Asking) -> None:
+async def test_a_duty_is_overdue_the_day_after_its_period_and_done_again(
+    house: House, client: httpx.AsyncClient
+) -> None:
+    lasting = house.sessions.make_token("lasting", Role.ENGINEER, EVERYTHING, 90, By("test"))
+    whole = Asking(client, {"Authorization": f"Bearer {lasting}"})
     today = (await whole.get(f"{R}/expiring")).json()["today"]
     await whole.put("person", "acme-li", enterprise="acme", phone="13800000000")
     body = {"hazard_unit": "meoh", "role": "technical", "person": "acme-li", "every_days": 7, "done_on": today}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,7 @@ from gateway.api.feed import Source
 from gateway.api.guard import Gate, OpenGate
 from gateway.api.server import ApiServer
 from gateway.commands import Inbox
-from gateway.history.port import HistoryRows, MinMaxRows, Stretch
+from gateway.history.port import HistoryRows, MinMaxRows, Outline, Stretch
 from gateway.kpi.compute import Kpis
 from gateway.kpi.desks import Desks
 from gateway.live import AlarmNotice, Board, Health, Hub, Values
@@ -108,6 +108,15 @@ class ListHistory:
             count=columns[4].astype(np.int64),
             quality=columns[5].astype(np.uint8),
         )
+
+    def outlines(self, tag_ids: Sequence[int], from_ms: int, to_ms: int, buckets: int) -> dict[int, Outline]:
+        folded = {one: self.min_max(one, from_ms, to_ms, buckets) for one in tag_ids}
+        shaped = {one: np.isfinite(rows.minimum) for one, rows in folded.items()}
+        return {
+            one: Outline(rows.start_ms[kept], rows.minimum[kept], rows.maximum[kept])
+            for one, rows in folded.items()
+            if (kept := shaped[one]).any()
+        }
 
 
 @dataclass

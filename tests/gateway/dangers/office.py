@@ -23,10 +23,10 @@ from gateway.dangers.ledger import DangerLedger
 from gateway.dangers.model import Danger
 from gateway.dangers.states import Event, Grade, Source, State
 from gateway.dangers.watch import DangerWatch
-from gateway.dangers.where import Where
 from gateway.records import schema
 from gateway.records.database import open_desk, open_reader
 from gateway.registry.store import Draft, Registry
+from gateway.registry.where import Where
 from tests.gateway.api.people import TWO_ENTERPRISES
 from tests.gateway.api.world import SetClock
 from tests.support.rows import alarm_row, event_row

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy.event import listens_for
+from structlog.testing import capture_logs
 
 from config.dangers import Clocked
+from gateway.access.roles import Scope
+from gateway.dangers import watch as watch_module
 from gateway.dangers.acts import Act
-from gateway.dangers.clocks import ClockState
+from gateway.dangers.clocks import ClockState, begin
 from gateway.dangers.intake import Reporter
 from gateway.dangers.model import Danger
 from gateway.dangers.states import Event, Grade, Source, State
 from gateway.errors import BadRequestError, ConflictError, ForbiddenError, NotFoundError
+from gateway.records import schema
+from gateway.registry.where import Spot
 from tests.gateway.dangers.office import ACME, ALL, BRAVO, DAY_MS, HOUR_MS, ON_BOTH, Office, who
+from tests.support.waiting import eventually
 
 MAJOR = Grade.MAJOR
 
@@ -387,6 +395,61 @@ def test_only_the_desk_of_12350_may_not_know_whose_it_is(office: Office) -> None
         office.found(district="370304")
     with pytest.raises(BadRequestError, match="district"):
         office.found(scope=ACME, district="370304", source=Source.REPORT_12350)
+
+
+def test_a_report_of_nobody_is_handed_over_to_whose_it_is(office: Office) -> None:
+    one = office.found(source=Source.REPORT_12350, district="370305", title="刺激性气味")
+    with pytest.raises(NotFoundError):
+        office.dangers.get(one.id, BRAVO)
+    with pytest.raises(BadRequestError, match="enterprise"):
+        office.do(one, Event.ASSIGN, "gov", place=Spot())
+    with pytest.raises(BadRequestError, match="there is no vessel"):
+        office.do(one, Event.ASSIGN, "gov", place=Spot(vessel="none"))
+    one = office.do(one, Event.ASSIGN, "gov", place=Spot(tag="GD-1"))
+    assert office.dangers.get(one.id, BRAVO) == one
+    assert (one.enterprise, one.hazard_unit, one.state) == ("bravo", "cl2", State.REPORTED)
+    one = office.move(office.move(one, Event.GRADE), Event.PLAN)
+    office.turn(days=6)
+    (rate,) = office.ledger.on_time(0, office.clock.now_ms, BRAVO)
+    assert (rate.enterprise, rate.missing) == ("bravo", 1)
+    with pytest.raises(ConflictError, match="stays whose it is"):
+        office.do(office.dangers.get(one.id, ALL), Event.ASSIGN, "gov", place=Spot(hazard_unit="meoh"))
+
+
+def test_the_watch_goes_on_when_the_records_fail_for_a_while(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_module, "_FIRST_LOOK_S", 0.0)
+    monkeypatch.setattr(watch_module, "_LOOK_EVERY_S", 0.01)
+    one = office.found()
+    schema.metadata.tables["danger_clock"].drop(office.engine)
+    stop = threading.Event()
+    with capture_logs() as logs:
+        thread = threading.Thread(target=office.watch.run, args=(stop,))
+        thread.start()
+        try:
+            eventually(lambda: any(entry["event"] == "dangers_not_looked_after" for entry in logs))
+            schema.metadata.tables["danger_clock"].create(office.engine)
+            with office.engine.begin() as connection:
+                begin(connection, one, Clocked.GRADE, office.clock.now_ms - 1, office.clock.now_ms)
+            eventually(lambda: office.dangers.get(one.id, ALL).level == 1)
+        finally:
+            stop.set()
+            thread.join()
+
+
+def test_a_place_is_looked_up_by_its_own_index_whoever_asks(office: Office) -> None:
+    plans: list[str] = []
+
+    @listens_for(office.ledger._reader, "before_cursor_execute")
+    def _explain(connection: Any, _cursor: object, statement: str, parameters: Any, *_: object) -> None:  # noqa: ANN401
+        if statement.startswith("SELECT danger."):
+            plan = connection.connection.cursor().execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+            plans.append(" ".join(row[3] for row in plan))
+
+    for name, index in (("hazard_unit", "danger_unit"), ("vessel", "danger_vessel"), ("tag", "danger_tag")):
+        for scope in (ALL, ACME, Scope(enterprises=frozenset({"a", "b"})), Scope(districts=frozenset({"d"}))):
+            office.dangers.open_at(scope, **{name: "x"})  # type: ignore[arg-type]  # the names are its own
+            assert f"USING INDEX {index} (" in plans[-1]
+            assert "TEMP B-TREE" not in plans[-1]
 
 
 @ON_BOTH

@@ -13,6 +13,7 @@ from gateway.dangers.acts import Plan
 from gateway.dangers.clocks import WAITS_FOR
 from gateway.dangers.states import EVENT_NAMES, OVER, STATE_NAMES, STATES, Effect, Event, Go, Grade, No, State
 from gateway.errors import ConflictError
+from gateway.registry.where import Spot
 from tests.gateway.dangers.office import ALL, DAY_MS, Office, an_office
 
 
@@ -33,6 +34,7 @@ def said(office: Office, event: Event, plan: Plan) -> dict[str, Any]:
     later = {"until_ms": plan.deadline_ms + DAY_MS}
     more: dict[Event, dict[str, Any]] = {
         Event.GRADE: {"grade": Grade.GENERAL, "supervises": True},
+        Event.ASSIGN: {"place": Spot(hazard_unit="cl2")},
         Event.PLAN: {"plan": plan},
         Event.ASK: later,
         Event.LIST: {"until_ms": office.clock.now_ms + 30 * DAY_MS},

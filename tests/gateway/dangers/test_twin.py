@@ -17,10 +17,11 @@ from config.dangers import Clocked, load_danger_rules
 from gateway.dangers.acts import Act, Plan
 from gateway.dangers.clocks import WAITS_FOR, level_at, next_at
 from gateway.dangers.ledger import DangerSort, Wanted, key_of
-from gateway.dangers.model import Danger, urgency_of
+from gateway.dangers.model import Danger, rank_of, urgency_of
 from gateway.dangers.sheets import to_csv
 from gateway.dangers.states import OVER, STATES, Event, Go, Grade, State
 from gateway.errors import BadRequestError, ConflictError, ForbiddenError
+from gateway.registry.where import Spot
 from tests.gateway.dangers.office import ALL, DAY_MS, HOUR_MS, ON_BOTH, Office, an_office, who
 
 EDITION = load_danger_rules().editions[0]
@@ -84,7 +85,9 @@ def test_what_is_kept_fits_what_happened(shared: Office, steps: list[tuple[Any, 
         shared.clock.now_ms += HOUR_MS
         until_ms = shared.clock.now_ms + days * DAY_MS
         plan = Plan("wang", "m", 0.0, until_ms, "p")
-        act = Act(event, one.id, one.version, f"{shared.clock.now_ms}", grade, plan, until_ms, receipt, "1")
+        place = Spot(hazard_unit="cl2") if event is Event.ASSIGN else None
+        said = f"{shared.clock.now_ms}"
+        act = Act(event, one.id, one.version, said, grade, plan, until_ms, receipt, "1", place)
         try:
             after = shared.dangers.act(act, who(account, supervises=True))
         except (BadRequestError, ConflictError, ForbiddenError):
@@ -105,6 +108,13 @@ def test_levels_climbed_one_by_one_are_those_of_the_moment(due_ms: int, passed_m
         assert level_at(EDITION, due_ms, at_ms - 1) == level
         level += 1
     assert level_at(EDITION, due_ms, now_ms) == level
+
+
+@given(st.sampled_from(sorted(set(State) - set(OVER))), st.sampled_from(Grade), st.integers(0, 9), st.booleans())
+def test_an_urgency_says_what_it_was_made_of(state: State, grade: Grade, level: int, listed: bool) -> None:  # noqa: FBT001
+    grade = Grade.MAJOR if listed else Grade.NONE if state is State.PROPOSED else grade
+    rank = rank_of(urgency_of(state, grade, level, listed=listed))
+    assert (rank.grade, rank.level, rank.listed) == (grade, level, listed)
 
 
 @pytest.mark.parametrize("sort", DangerSort)

@@ -279,6 +279,10 @@ def test_more_of_anything_never_makes_it_milder(
     assert (other.s, other.r) > (one.s, Fraction(0))
 
 
+def test_one_exactly_is_called_what_it_is() -> None:
+    assert "= 1 ≥ 1：构成重大危险源" in of((CHLORINE, 5)).why[1].zh
+
+
 def test_the_edition_holds_from_its_day_on() -> None:
     assert edition_on(date(2019, 3, 1)).standard == "GB 18218-2018"
     assert [one.in_force for one in load_gb18218().editions] == [date(2019, 3, 1)]

@@ -348,3 +348,49 @@ def test_a_small_unit_of_which_a_part_is_not_known_is_not_called_harmless(office
     office.show("C-1.LEVEL", 50.0)
     office.turn()
     assert [(one.before, one.after) for one in crossings(office)] == [(None, 3)], "what grows is told all the same"
+
+
+def test_a_unit_that_is_weighed_no_more_has_no_figures(office: Office) -> None:
+    office.put("hazard-unit", "spare", enterprise="acme", exposed_people=1)
+    office.put("vessel", "T-2", enterprise="acme", hazard_unit="spare", shape="sphere", cas=METHANOL,
+               capacity_m3=1000.0, height_m=12.0)  # fmt: skip
+    office.show("T-2.LEVEL", 50.0)
+    office.turn()
+    assert now(office, "spare").s == pytest.approx(500 * 0.7909 / 500)
+    office.put("vessel", "T-2", enterprise="acme", hazard_unit="meoh", shape="sphere")
+    office.turn()
+    assert office.place.standings.of_unit("spare", ALL) is None
+    found = office.place.grades.of_unit("spare", ALL)
+    assert found is not None
+    assert (found.operational_s, found.complete) == (None, False)
+
+
+def test_a_record_that_is_none_of_ours_ends_nothing(office: Office) -> None:
+    office.put("vessel", "C-1", enterprise="bravo", hazard_unit="cl2", shape="barrel", cas=CHLORINE,
+               capacity_m3="much", height_m=True, design_max_t=7)  # fmt: skip
+    office.show("C-1.LEVEL", 50.0)
+    office.turn()
+    (inside,) = now(office).standing.contents
+    assert (inside.mass_t, inside.basis) == (7, "design_max")
+
+
+def test_what_the_registry_says_is_gone_is_gone_and_was_there(office: Office) -> None:
+    office.put("vessel", "C-1", enterprise="bravo", hazard_unit="cl2", shape="horizontal_tank", cas=CHLORINE)
+    office.put("hazard-unit", "meoh", enterprise="acme")
+    there_ms = office.clock.now_ms
+    office.clock.now_ms += 1000
+    for kind, name in (("vessel", "C-1"), ("hazard-unit", "meoh")):
+        office.place.registry.write([Draft(kind, {"id": name}, gone=True)], ANN, "torn down")
+    office.clock.now_ms += 1000
+    book = office.place.grades
+    for at_ms, there in ((None, False), (there_ms, True), (T0 - 1000, False), (office.clock.now_ms, False)):
+        assert (book.contents("C-1", ALL, at_ms) is not None) == there
+        assert (book.of_unit("meoh", ALL, at_ms) is not None) == there
+        assert book.account("cl2", ALL, at_ms) is not None, "the unit is still there"
+    tanks = office.place.filings.grounds.tanks
+    assert [[tank.id for tank in tanks("cl2", at_ms)] for at_ms in (None, there_ms)] == [[], ["C-1"]]
+    office.show("C-1.LEVEL", 50.0)
+    office.turn()
+    assert office.place.standings.of_unit("meoh", ALL) is None
+    assert now(office).standing.contents == ()
+    assert book.of_unit("meoh", BRAVO, there_ms) is None

@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 
 from config.plant.load import DEMO_PLANT, load_plant, read_plant
+from config.plant.model import Plant
 from config.settings import RecordsAddress
 from gateway.access.roles import Scope
 from gateway.commands import By
 from gateway.records.database import open_desk, open_reader, open_writer
+from gateway.registry.bulk import Bulk
+from gateway.registry.files import DEMO_REGISTRY, tables_of
+from gateway.registry.importing import Importing
 from gateway.registry.kinds import KINDS
 from gateway.registry.store import Draft, Registry
 from gateway.registry.taking import Uptake
@@ -33,10 +37,14 @@ def registry(tmp_path: Path, records_address: RecordsAddress | None) -> Iterator
     reader.dispose()
 
 
+def uptake_of(registry: Registry, plant: Plant, *tables: tuple[bytes, str]) -> Uptake:
+    return Uptake(registry, plant, Importing(registry, Bulk(registry._writing, registry._clock)), tables)
+
+
 def test_everything_the_demo_plant_names_is_taken_up(registry: Registry) -> None:
     plant = load_plant(DEMO_PLANT)
-    created = Uptake(registry, plant).turn()
-    assert created == 2 + len(plant.hazard_units) + len(plant.vessels) + len(plant.vehicles) + len(plant.tags)
+    created = uptake_of(registry, plant).turn()
+    assert created == 3 + len(plant.hazard_units) + len(plant.vessels) + len(plant.vehicles) + len(plant.tags)
     unit = registry.get("hazard-unit", "cl2", ALL)
     assert unit is not None
     assert (unit.enterprise, unit.parent, unit.by, unit.body["cas"]) == ("demo-chem", "demo", "plant", "7782-50-5")
@@ -50,14 +58,14 @@ def test_everything_the_demo_plant_names_is_taken_up(registry: Registry) -> None
 
 
 def test_a_second_start_writes_nothing_and_nothing_differs(registry: Registry) -> None:
-    uptake = Uptake(registry, load_plant(DEMO_PLANT))
+    uptake = uptake_of(registry, load_plant(DEMO_PLANT))
     uptake.turn()
     assert uptake.turn() == 0
     assert uptake.differences(ALL) == ([], None)
 
 
 def test_what_people_wrote_stays_and_is_listed_as_different(registry: Registry) -> None:
-    uptake = Uptake(registry, mini_plant())
+    uptake = uptake_of(registry, mini_plant())
     body = {"id": "T-1", "name_zh": "一号罐", "enterprise": "acme", "shape": "sphere", "hazard_unit": "meoh"}
     registry.write([Draft("vessel", body)], ANN, "as built")
     uptake.turn()
@@ -75,7 +83,7 @@ def test_what_people_wrote_stays_and_is_listed_as_different(registry: Registry) 
 
 
 def test_a_unit_of_another_enterprise_is_that_enterprises(registry: Registry) -> None:
-    Uptake(registry, read_plant(TWO_ENTERPRISES, "two.yaml")).turn()
+    uptake_of(registry, read_plant(TWO_ENTERPRISES, "two.yaml")).turn()
     bravo = Scope(frozenset({"bravo"}))
     seen = {
         kind: [one.id for one in registry.find(kind, bravo)] for kind in ("enterprise", "hazard-unit", "tag", "site")
@@ -86,7 +94,7 @@ def test_a_unit_of_another_enterprise_is_that_enterprises(registry: Registry) ->
 
 def test_an_id_the_registry_does_not_take_is_listed_and_hinders_nothing(registry: Registry) -> None:
     text = MINI_PLANT.replace("  T-1: {name", "  _T-1: {name").replace("vessel: T-1", "vessel: _T-1")
-    uptake = Uptake(registry, read_plant(text, "mini.yaml"))
+    uptake = uptake_of(registry, read_plant(text, "mini.yaml"))
     uptake.turn()
     told = [(one.kind, one.id, one.field, one.registry) for one in uptake.differences(ALL)[0]]
     assert told == [
@@ -99,4 +107,38 @@ def test_an_id_the_registry_does_not_take_is_listed_and_hinders_nothing(registry
 def test_it_ends_when_the_gateway_stops(registry: Registry) -> None:
     stop = threading.Event()
     stop.set()
-    assert Uptake(registry, mini_plant()).turn(stop) == 0
+    assert uptake_of(registry, mini_plant()).turn(stop) == 0
+
+
+def test_files_beside_the_plant_file_say_more_and_yield_to_people(registry: Registry) -> None:
+    table = b"id,phone\nacme,100\n"
+    uptake = uptake_of(registry, mini_plant(), (table, "enterprise"))
+    uptake.turn()
+    first, again = uptake.take_files(), uptake.take_files()
+    assert first is not None
+    assert again is not None
+    assert (first.written, again.written) == (True, False)
+    there = registry.get("enterprise", "acme", ALL)
+    assert there is not None
+    assert (there.body["phone"], there.by) == ("100", "file")
+    registry.write([Draft("enterprise", {**there.body, "phone": "200"})], ANN, "moved")
+    uptake.take_files()
+    now = registry.get("enterprise", "acme", ALL)
+    assert now is not None
+    assert now.body["phone"] == "200"
+
+
+def test_the_registry_of_the_demo_plant_has_no_fault(registry: Registry) -> None:
+    uptake = uptake_of(registry, load_plant(DEMO_PLANT), *tables_of(DEMO_REGISTRY))
+    uptake.turn()
+    outcome = uptake.take_files()
+    assert outcome is not None
+    assert outcome.faults == ()
+    assert uptake.differences(ALL)[0] == []
+    assert {one.district for kind in ("site", "vessel", "tag") for one in registry.find(kind, ALL)} == {"990101"}
+    for unit in ("lpg", "cl2", "meoh"):
+        roles = {str(one.body["role"]) for one in registry.find("responsibility", ALL, parent=unit)}
+        assert roles == {"principal", "technical", "operating"}
+    assert {one.id for one in registry.find("chemical", ALL)} >= {"68476-85-7", "7782-50-5", "67-56-1"}
+    assert len(registry.find("neighbour", ALL)) >= 5
+    assert len(registry.find("resource", ALL)) >= 5

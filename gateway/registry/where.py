@@ -129,6 +129,8 @@ class Where:
         record = self._registry.get(kind, name, scope)
         if record is not None:
             return {**record.body, "enterprise": record.enterprise, "district": record.district}
+        if self._registry.newest([(kind, name)]):
+            return None  # somebody else's, or gone: what the plant file says of it holds no longer
         facts = self._of_plant(kind, name)
         seen = facts is not None and scope.covers(facts["enterprise"], facts["district"])
         return facts if seen else None

@@ -1,0 +1,1 @@
+"""Prevention: special work, daily commitment, neighbours, findings, restricted substances, reports of accidents."""
