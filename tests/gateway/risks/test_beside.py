@@ -54,7 +54,7 @@ def test_a_filing_re_opens_what_was_assessed_before(office: Office) -> None:
     row = {
         "unit": "meoh", "version": 1, "enterprise": "acme", "district": "", "filed_on": day_of(T0),
         "filed_ms": office.clock.now_ms, "number": "备-7", "standard": "GB 18218-2018", "people": 1, "alpha": 1.0,
-        "s": 2.0, "r": 20.0, "grade": 3, "body": '{"items":[],"factors":[],"lines":[],"why":[]}', "by": "ann", "note": "",
+        "s": 2.0, "r": 20.0, "grade": 3, "body": '{"lines":[],"why":[]}', "by": "ann", "note": "",
     }  # fmt: skip
     with office.engine.begin() as connection:
         connection.execute(insert(grade_filing), [row])
