@@ -111,6 +111,7 @@ _WORDS: Mapping[str, Text] = {
     "around": Text("周边测点", "Measured around it"),
     "timeline": Text("处置经过", "What has happened"),
     "loading": Text("正在读取", "loading"),
+    "sheet": Text("报警信息单：内容物、处置、责任人、周边", "Incident sheet: contents, what to do, who, neighbours"),
 }
 
 _LANGUAGES: Mapping[str | None, Lang] = {"zh": "zh", "en": "en"}

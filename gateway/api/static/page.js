@@ -310,7 +310,9 @@ function showCommon(row, alarm) {
   const link = field(row, "tag");
   setText(link, alarm.tag);
   link.setAttribute("href", `#tag-${alarm.tag}`);
-  setText(field(row, "description"), alarm.description[lang]);
+  const sheet = field(row, "description");
+  setText(sheet, alarm.description[lang]);
+  sheet.setAttribute("href", `/api/v1/alarms/${alarm.alarm_id}/sheet.html`);
   setText(field(row, "condition"), words[`condition_${alarm.condition}`]);
   row.title = alarm.message[lang];
   showTime(field(row, "since"), alarm.onset_ms);
