@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -14,12 +14,12 @@ from typing import Annotated, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from config.days import CHINA
 from config.plant.model import Text
 
 __all__ = ["Clocked", "DangerRules", "Deadline", "Edition", "Level", "load_danger_rules", "parse_danger_rules"]
 
 RULES_FILE = Path(__file__).with_name("dangers.yaml")
-_CHINA = timezone(timedelta(hours=8))
 _HOUR_MS = 3_600_000
 
 
@@ -187,7 +187,7 @@ def parse_danger_rules(text: str) -> DangerRules:
 
 
 def _edition(one: _Edition) -> Edition:
-    begins = datetime.strptime(one.begins, "%Y-%m-%d").replace(tzinfo=_CHINA).astimezone(UTC)
+    begins = datetime.strptime(one.begins, "%Y-%m-%d").replace(tzinfo=CHINA).astimezone(UTC)
     return Edition(
         from_ms=round(begins.timestamp() * 1000),
         clocks=MappingProxyType({name: _deadline(clock) for name, clock in one.clocks.items()}),

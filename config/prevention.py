@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from config.days import day_of, day_start_ms
 
 __all__ = [
     "CommitmentRules",
@@ -21,34 +22,16 @@ __all__ = [
     "Prevention",
     "ReportRules",
     "at",
-    "day_of",
-    "day_start_ms",
     "load_prevention",
 ]
 
 FILE: Final = Path(__file__).with_name("prevention.yaml")
-_ZONE: Final = timezone(timedelta(hours=8))
-"""China has one, without summer time."""
 _MINUTE_MS: Final = 60_000
 
 Minutes = Annotated[int, Field(gt=0, le=366 * 1440)]
 Day = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 StepName = Literal["county", "city", "province", "state"]
 LevelName = Literal["extraordinary", "major", "larger", "general"]
-
-
-def day_of(at_ms: int) -> str:
-    """Return the calendar day ``YYYY-MM-DD`` of a moment, in UTC+8."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(_ZONE).strftime("%Y-%m-%d")
-
-
-def day_start_ms(day: str) -> int:
-    """Return when a calendar day of UTC+8 begins.
-
-    Raises:
-        ValueError: It is no day.
-    """
-    return round(datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=_ZONE).timestamp() * 1000)
 
 
 class _Row(BaseModel):

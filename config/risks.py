@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from enum import StrEnum
 from fractions import Fraction
 from functools import cache
@@ -15,6 +15,7 @@ from typing import Annotated, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from config.days import CHINA
 from config.plant.model import Text
 
 __all__ = [
@@ -32,7 +33,6 @@ __all__ = [
 ]
 
 RULES_FILE = Path(__file__).with_name("risks.yaml")
-_CHINA = timezone(timedelta(hours=8))
 
 
 class Colour(StrEnum):
@@ -260,7 +260,7 @@ def parse_risk_rules(text: str) -> RiskRules:
 
 
 def _edition(one: _Edition) -> RiskEdition:
-    begins = datetime.strptime(one.begins, "%Y-%m-%d").replace(tzinfo=_CHINA).astimezone(UTC)
+    begins = datetime.strptime(one.begins, "%Y-%m-%d").replace(tzinfo=CHINA).astimezone(UTC)
     lec = {name: _steps(getattr(one.lec, name)) for name in ("likelihood", "exposure", "consequence")}
     ls = {name: _steps(getattr(one.ls, name)) for name in ("likelihood", "severity")}
     return RiskEdition(

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from config.prevention import day_of
+from config.days import day_of
 from gateway.access.roles import Permission
 from gateway.api.acts import Line, Note
 from gateway.api.context import InContext

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
+from config.days import day_of
 from config.risks import COLOUR_NAMES, Colour
 from gateway.access.roles import Caller, Permission
 from gateway.api.context import Context, InContext
@@ -36,7 +37,6 @@ from gateway.dangers.sheets import to_csv
 from gateway.risks.announcement import HEAD, cells
 from gateway.risks.book import RiskDraft, Wanted
 from gateway.risks.map import Box
-from gateway.risks.model import day_of
 
 __all__ = ["RiskId", "router"]
 

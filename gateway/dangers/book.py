@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 
+from config.days import CHINA
 from config.plant.model import Text
 from gateway.access.roles import Scope
 from gateway.dangers.model import Danger
@@ -15,7 +16,6 @@ from gateway.registry.where import Where
 __all__ = ["Cell", "PublicRow", "ledger_rows", "public_rows"]
 
 Cell = str | int | float | None
-_CHINA = timezone(timedelta(hours=8))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,4 +122,4 @@ def _day(at_ms: int | None) -> str:
 
 
 def _local(at_ms: int) -> datetime:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(_CHINA)
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(CHINA)

@@ -10,6 +10,7 @@ from datetime import date
 import numpy as np
 
 from config.clock import Clock
+from config.days import day_of
 from config.gb18218 import Edition, Operational, edition_on, load_gb18218
 from config.plant.model import Plant, Text
 from gateway.access.roles import Scope
@@ -24,7 +25,6 @@ from gateway.grading.words import grade_of_rank, standing_of
 from gateway.history.port import HistoryReader
 from gateway.live import Board, Values
 from gateway.records.queries import Queries
-from gateway.registry.days import day_of
 
 __all__ = ["NOT_WEIGHED", "Account", "Contents", "GradeBook", "Readings", "UnitGrades"]
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from config.chemicals import load_catalogue
 from config.clock import Clock
+from config.days import day_of
 from config.gb18218 import edition_on
 from config.plant.model import Text
 from gateway.access.roles import Scope
@@ -26,7 +27,6 @@ from gateway.records.audit import Entry
 from gateway.records.dialects import storable
 from gateway.records.grading_tables import grade_filing
 from gateway.records.transaction import using
-from gateway.registry.days import day_of
 from gateway.registry.store import seen_by
 
 __all__ = ["Body", "Declaration", "FiledLine", "Filing", "Filings"]

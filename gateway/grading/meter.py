@@ -13,6 +13,7 @@ import structlog
 from numpy.typing import NDArray
 
 from config.clock import Clock
+from config.days import day_of
 from config.gb18218 import Edition, Operational, edition_on, load_gb18218
 from config.plant.model import Plant
 from gateway.access.roles import Scope
@@ -24,7 +25,6 @@ from gateway.grading.state import Crossing, Standing, Standings, UnitNow
 from gateway.grading.watch import Watch, gauges_of, known_of, watch_of
 from gateway.grading.words import grade_of_rank, standing_of
 from gateway.live import Board, Values
-from gateway.registry.days import day_of
 
 __all__ = ["Meter"]
 

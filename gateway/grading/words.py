@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, timezone
-from typing import Final
+from datetime import UTC, datetime
 
 import numpy as np
 
+from config.days import CHINA
 from config.gb18218 import Edition
 from config.plant.model import Text
 from gateway.grading.assessment import GRADE_NAMES
@@ -17,9 +17,6 @@ from gateway.grading.state import Contents, Standing
 from gateway.grading.watch import Watch, contents_of
 
 __all__ = ["grade_of_rank", "name_of_rank", "standing_of"]
-
-_ZONE: Final = timezone(timedelta(hours=8))
-"""China has one, without summer time."""
 
 
 def standing_of(watch: Watch, inventory: Inventory, unit: int, rank: int, edition: Edition) -> Standing:
@@ -85,4 +82,4 @@ def _line(one: Contents, factors: Text) -> Text:
 
 
 def _clock(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(_ZONE).strftime("%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(CHINA).strftime("%m-%d %H:%M:%S")

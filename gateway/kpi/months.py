@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from alerting.rates import DAY_MS
 from config.clock import Clock
+from config.days import CHINA
 from gateway.errors import BadRequestError, RecordsError
 from gateway.kpi.compute import Kpis
 from gateway.records import audit
@@ -31,8 +32,6 @@ from gateway.records.schema import alarm
 
 __all__ = ["Freezer", "MonthReport", "Months", "month_of", "span_of"]
 
-_ZONE: Final = timezone(timedelta(hours=8))
-"""China has one, without summer time."""
 _MONTH: Final = re.compile("(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])")
 _GRACE_MS: Final = DAY_MS
 _FIRST_LOOK_S: Final = 60.0
@@ -69,14 +68,14 @@ def span_of(month: str) -> tuple[int, int]:
     """
     if not _MONTH.fullmatch(month):
         raise BadRequestError(f"month {month!r}: yyyy-mm is allowed, such as 2026-11")
-    begin = datetime.strptime(month, "%Y-%m").replace(tzinfo=_ZONE)
+    begin = datetime.strptime(month, "%Y-%m").replace(tzinfo=CHINA)
     end = (begin + timedelta(days=31)).replace(day=1)
     return _ms(begin), _ms(end)
 
 
 def month_of(at_ms: int) -> str:
     """Return the month of a moment."""
-    return (datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(_ZONE)).strftime("%Y-%m")
+    return (datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(CHINA)).strftime("%Y-%m")
 
 
 class Months:

@@ -40,6 +40,7 @@ from gateway.registry.taking import Uptake
 from gateway.registry.where import Where
 from gateway.risks.announcement import Announcement
 from gateway.risks.assessments import Assessments
+from gateway.risks.beside import FiledGrades, PermitCauses
 from gateway.risks.book import Risks
 from gateway.risks.causes import AlarmCauses, CheckCauses, DangerCauses
 from gateway.risks.checks import Checks
@@ -145,7 +146,8 @@ def make_place(ground: Ground, files: Path | None = None) -> Place:
     rules = load_risk_rules()
     risks = Risks(writing, reader, clock, where, rules)
     tasks = CheckTasks(writing, reader, clock)
-    causes = (AlarmCauses(reader), CheckCauses(reader), DangerCauses(reader))
+    causes = (AlarmCauses(reader), CheckCauses(reader), DangerCauses(reader), PermitCauses(reader, rules))
+    filed = FiledGrades(reader, filings)
     ports = Ports(dangers=dangers, checks=LateChecks(tasks, clock), reporting=IntoDangers(dangers))
     return Place(
         registry=registry,
@@ -165,8 +167,8 @@ def make_place(ground: Ground, files: Path | None = None) -> Place:
         risks=risks,
         check_tasks=tasks,
         checks=Checks(writing, reader, clock, where, risks, tasks, dangers),
-        assessments=Assessments(writing, reader, clock, registry, rules),
-        risk_map=RiskMap(registry, reader),
+        assessments=Assessments(writing, reader, clock, registry, rules, filed),
+        risk_map=RiskMap(registry, reader, filed),
         announcement=Announcement(registry, reader),
         risk_watch=RiskWatch(writing, reader, clock, rules, causes),
         search=Search(ground.reader, ground.plant),

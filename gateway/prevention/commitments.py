@@ -11,7 +11,8 @@ import msgspec
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from config.prevention import CommitmentRules, at, day_of, day_start_ms
+from config.days import day_of, day_start_ms
+from config.prevention import CommitmentRules, at
 from gateway.access.roles import Scope
 from gateway.commands import By
 from gateway.errors import BadRequestError, ConflictError

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
-from config.prevention import day_start_ms
+from config.days import day_start_ms
 from gateway.access.roles import Scope
 from gateway.prevention.means import Means
 from gateway.prevention.permits import Permits

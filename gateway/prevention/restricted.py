@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from config.prevention import day_of
+from config.days import day_of
 from gateway.access.roles import Scope
 from gateway.commands import By
 from gateway.errors import BadRequestError, ConflictError, NotFoundError

@@ -9,12 +9,12 @@ from typing import Any, Final
 from sqlalchemy import JSON, ColumnElement, Engine, and_, case, cast, or_, select, type_coerce
 
 from config.clock import Clock
+from config.days import day_after, day_of
 from gateway.access.roles import Scope
 from gateway.errors import FaultyError, NotFoundError
 from gateway.records.registry_tables import FOREVER_MS, record
 from gateway.records.transaction import using
 from gateway.registry.changes import Asked, Changes
-from gateway.registry.days import day_after, day_of
 from gateway.registry.faults import NOWHERE, Fault
 from gateway.registry.kinds import ResponsibleFor
 from gateway.registry.store import Registry, Version, seen_by

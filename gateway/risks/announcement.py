@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, case, select
 
+from config.days import day_of
 from config.risks import COLOUR_NAMES, Colour
 from gateway.access.roles import Scope
 from gateway.errors import NotFoundError
@@ -14,7 +15,7 @@ from gateway.records.risk_tables import risk, risk_measure
 from gateway.records.transaction import using
 from gateway.registry.store import Registry, Version, seen_by
 from gateway.risks.book import risk_from
-from gateway.risks.model import MEASURE_NAMES, SORT_NAMES, MeasureSort, Risk, day_of
+from gateway.risks.model import MEASURE_NAMES, SORT_NAMES, MeasureSort, Risk
 
 __all__ = ["HEAD", "Announced", "Announcement", "cells"]
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from sqlalchemy import ColumnElement, Engine, and_, func, insert, or_, select
 
 from config.clock import Clock
+from config.days import day_of
 from config.plant.model import Text
 from config.risks import RiskEdition, RiskRules
 from gateway.access.roles import Scope
@@ -24,7 +25,7 @@ from gateway.records.registry_tables import FOREVER_MS, record
 from gateway.records.risk_tables import risk_assessment
 from gateway.records.transaction import using
 from gateway.registry.store import Registry, Version, Wanted, seen_by
-from gateway.risks.model import Assessment, day_of
+from gateway.risks.model import Assessment
 
 __all__ = ["STANDING_NAMES", "Assessments", "Filed", "Reopening", "Standing", "UnitStanding"]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from config.days import CHINA
 from config.plant.model import Text
 from config.risks import Colour, Method
 
@@ -24,11 +25,8 @@ __all__ = [
     "RiskState",
     "Sort",
     "Unit",
-    "day_of",
     "next_due_ms",
 ]
-
-CHINA = timezone(timedelta(hours=8))
 
 
 class Sort(StrEnum):
@@ -199,11 +197,6 @@ class Assessment:
     signed_by: str
     document: str
     text: str
-
-
-def day_of(at_ms: int) -> str:
-    """Return the day of a time, UTC+8."""
-    return datetime.fromtimestamp(at_ms / 1000, CHINA).date().isoformat()
 
 
 def next_due_ms(done_ms: int, every: int, unit: Unit) -> int:

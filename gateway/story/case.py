@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from config.chemicals import Chemical, load_chemicals
 from config.clock import Clock
 from config.plant.model import HazardUnit, Plant, Tag, Vessel
 from gateway.access.roles import Scope
@@ -90,17 +89,15 @@ class Case:
     vessel: str
     vehicle: str
     cas: str
+    """What the tag measures, or the vessel holds."""
+    stored_cas: str
+    """What the vessel or the unit is there for: often another than a detector is calibrated for (propane for LPG)."""
     enterprise: str
     """Whose place it is; empty: the gateway's own."""
     district: str
     coordinates: tuple[float, float] | None
     """Latitude and longitude of the place, as near as is known."""
     ground: Ground
-
-    @property
-    def chemical(self) -> Chemical | None:
-        """The substance in the catalogue."""
-        return load_chemicals().get(self.cas)
 
     @property
     def of_system(self) -> bool:
@@ -148,6 +145,7 @@ def open_case(sources: Sources, alarm: Row, scope: Scope, ground: Ground) -> Cas
         vessel=alarm["vessel"] or _first(_each("vessel", records[0])),
         vehicle=alarm["vehicle"],
         cas=_first(one.cas for one in (tag, vessel, vehicle, unit) if one) or _first(_each("cas", *records)),
+        stored_cas=_first(one.cas for one in (vessel, vehicle, unit) if one) or _first(_each("cas", *records[1:])),
         enterprise=_first(_each("enterprise", *records)) or _run_by(plant, unit),
         district=_first(_each("district", *records)) or (unit.district if unit else "") or own.district,
         coordinates=None if vehicle else _where(sources.surroundings, (tag, vessel), ground),

@@ -111,6 +111,8 @@ def _people(told: PeopleContent) -> Iterator[Line]:
 def _substance(told: SubstanceContent) -> Iterator[Line]:
     un = ", ".join(f"UN {one}" for one in told.un)
     yield Line("名称 name", f"{_both(told.name)} · CAS {told.cas} · {un} {told.hazard_class}", 2)
+    if told.measured_cas:
+        yield Line("检测 measured as", f"CAS {told.measured_cas}")
     if told.hazards:
         yield Line("GHS", f"{told.signal} {' '.join(told.hazards)}")
     if told.limits is not None:

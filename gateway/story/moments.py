@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
+
+from config.days import CHINA
 
 __all__ = ["clock_text", "day_text", "moment_text"]
-
-_BEIJING = timezone(timedelta(hours=8))
 
 
 def moment_text(at_ms: int | None) -> str:
@@ -25,4 +25,4 @@ def day_text(at_ms: int) -> str:
 
 
 def _at(at_ms: int) -> datetime:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(_BEIJING)
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(CHINA)

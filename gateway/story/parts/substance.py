@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from config.chemicals import Chemical, load_catalogue
+from config.chemicals import Chemical, load_catalogue, load_chemicals
 from gateway.api.models import Model, Name
 from gateway.api.views import name_of
 from gateway.story.case import Case
@@ -52,6 +52,7 @@ class SubstanceContent(Model):
     """A substance."""
 
     cas: str
+    measured_cas: str = Field(description="What the tag is calibrated for, where that is another; empty: the same")
     name: Name
     aliases: tuple[str, ...]
     un: tuple[str, ...]
@@ -72,14 +73,14 @@ def tell_substance(case: Case) -> Said[SubstanceContent]:
     """Tell of the substance."""
     if not case.cas:
         return empty("未登记物质", "no substance is known here")
-    found = case.sources.registry.get("chemical", case.cas, case.scope)
-    body: Mapping[str, Any] = {} if found is None else found.body
-    chemical = case.chemical
+    cas, body = _told_of(case)
+    chemical = load_chemicals().get(cas)
     if not body and chemical is None:
         return empty(f"物质目录中没有 {case.cas}", f"the catalogue has no {case.cas}")
     content = SubstanceContent(
-        cas=case.cas,
-        name=name_of(chemical.name) if chemical else Name(zh=body["name_zh"], en=body.get("name_en") or case.cas),
+        cas=cas,
+        measured_cas="" if cas == case.cas else case.cas,
+        name=name_of(chemical.name) if chemical else Name(zh=body["name_zh"], en=body.get("name_en") or cas),
         aliases=tuple(body.get("aliases", ())),
         un=tuple(body.get("un") or (chemical.un if chemical else ())),
         hazard_class=body.get("hazard_class", ""),
@@ -93,6 +94,14 @@ def tell_substance(case: Case) -> Said[SubstanceContent]:
     if content.distances is None or content.guidance is None:
         return partial(content, "未登记隔离距离或处置卡", "isolation distances or disposal card are not registered")
     return said(content)
+
+
+def _told_of(case: Case) -> tuple[str, Mapping[str, Any]]:
+    """Return the substance to tell of and its record: what is measured, or what is stored when only that has a card."""
+    wanted = list(dict.fromkeys(one for one in (case.cas, case.stored_cas) if one))
+    found = case.sources.registry.many("chemical", wanted, case.scope)
+    bodies: dict[str, Mapping[str, Any]] = {cas: found[cas].body if cas in found else {} for cas in wanted}
+    return next(((cas, body) for cas, body in bodies.items() if _guidance(body)), (case.cas, bodies[case.cas]))
 
 
 def _limits(chemical: Chemical, case: Case) -> LimitsView:

@@ -216,6 +216,18 @@ async def test_a_tag_that_left_the_plant_is_known_to_the_registry(world: World, 
     assert parts["substance"]["content"]["cas"] == "67-56-1"
 
 
+async def test_a_detector_calibrated_for_another_gas_has_the_card_of_what_is_stored(world: World) -> None:
+    propane = replace(world.plant.tags["T-1.LEVEL"], cas="74-98-6")
+    world.plant = replace(world.plant, tags={**world.plant.tags, "T-1.LEVEL": propane})
+    world.raise_alarm("a1")
+    async with client_of(world.api()) as client:
+        substance = (await told(client, "a1"))["substance"]
+    assert substance["state"] == "ok"
+    told_of = substance["content"]
+    assert (told_of["cas"], told_of["measured_cas"]) == ("67-56-1", "74-98-6")
+    assert told_of["guidance"]["disposal"] == "切断火源，泡沫覆盖"
+
+
 async def test_a_store_that_fails_is_a_part_that_says_so(world: World, client: httpx.AsyncClient) -> None:
     world.raise_alarm("a1")
     world.history.error = HistoryError("secret path of a file")

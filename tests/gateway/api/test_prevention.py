@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from config.prevention import day_of
+from config.days import day_of
 from gateway.access.roles import Role
 from gateway.commands import By
 from gateway.registry.store import Draft, Registry

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from config.days import day_of
 from gateway.errors import BadRequestError, ConflictError, DeclarationError, NotFoundError
 from gateway.grading.filings import Declaration
 from gateway.records import audit
-from gateway.registry.days import day_of
 from gateway.registry.store import Draft
 from tests.gateway.api.world import T0
 from tests.gateway.grading.office import ACME, ALL, ANN, BRAVO, CHLORINE, METHANOL, Office, item

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pytest
 from sqlalchemy import update
 
-from config.prevention import day_of, day_start_ms
+from config.days import day_of, day_start_ms
 from gateway.access.roles import Scope
 from gateway.errors import BadRequestError, ConflictError
 from gateway.prevention.app import Ports, make_prevention

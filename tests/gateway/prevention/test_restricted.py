@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from config.prevention import day_of, day_start_ms
+from config.days import day_of, day_start_ms
 from gateway.access.roles import Scope
 from gateway.errors import BadRequestError, ConflictError, NotFoundError
 from gateway.prevention.credit import Appeal, CreditStatus, Standing

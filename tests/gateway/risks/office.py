@@ -19,11 +19,14 @@ from gateway.commands import By
 from gateway.dangers.acts import Act, Who
 from gateway.dangers.desk import Dangers
 from gateway.dangers.states import Event, Grade
+from gateway.grading.filings import Filings
+from gateway.grading.ground import Grounds
 from gateway.records import schema
 from gateway.records.database import open_desk, open_reader
 from gateway.registry.store import Draft, Registry
 from gateway.registry.where import Where
 from gateway.risks.assessments import Assessments
+from gateway.risks.beside import FiledGrades, PermitCauses
 from gateway.risks.book import RiskDraft, Risks
 from gateway.risks.causes import AlarmCauses, CheckCauses, DangerCauses
 from gateway.risks.checks import CheckDraft, Checks
@@ -112,7 +115,8 @@ def an_office(folder: Path, address: RecordsAddress | None = None) -> Iterator[O
     where = Where(registry, read_plant(TWO_ENTERPRISES, "two.yaml"))
     dangers = Dangers(desk, reader, clock, registry, where)
     risks, tasks = Risks(desk, reader, clock, where, rules), CheckTasks(desk, reader, clock)
-    sources = (AlarmCauses(reader), CheckCauses(reader), DangerCauses(reader))
+    sources = (AlarmCauses(reader), CheckCauses(reader), DangerCauses(reader), PermitCauses(reader, rules))
+    filings = Filings(desk, reader, clock, Grounds(registry, read_plant(TWO_ENTERPRISES, "two.yaml")))
     yield Office(
         desk,
         registry,
@@ -120,7 +124,7 @@ def an_office(folder: Path, address: RecordsAddress | None = None) -> Iterator[O
         risks,
         tasks,
         Checks(desk, reader, clock, where, risks, tasks, dangers),
-        Assessments(desk, reader, clock, registry, rules),
+        Assessments(desk, reader, clock, registry, rules, FiledGrades(reader, filings)),
         RiskWatch(desk, reader, clock, rules, sources),
         clock,
     )

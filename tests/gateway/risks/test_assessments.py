@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from config.days import day_of
 from gateway.errors import BadRequestError
 from gateway.registry.store import Draft
 from gateway.risks.assessments import Standing
-from gateway.risks.model import day_of
 from tests.gateway.api.world import T0
 from tests.gateway.risks.office import ACME, ALL, BRAVO, DAY_MS, LI, ON_BOTH, Office
 

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.days import CHINA
 from gateway.commands import By
 from gateway.dangers.states import Source
 from gateway.errors import BadRequestError, ConflictError, NotFoundError
 from gateway.risks.checks import CheckFilter
-from gateway.risks.model import CHINA, Outcome, Unit, next_due_ms
+from gateway.risks.model import Outcome, Unit, next_due_ms
 from gateway.risks.tasks import TaskFilter
 from tests.gateway.api.world import T0
 from tests.gateway.risks.office import ACME, ALL, BRAVO, DAY_MS, HOUR_MS, MINUTE_MS, ON_BOTH, Office
