@@ -27,7 +27,7 @@ class Around:
 
     rows: tuple[Row, ...]
     open: int
-    """How many are open, of each state not more than are counted."""
+    """How many are open; not more than are counted."""
 
 
 class Neighbourhood:
@@ -52,18 +52,18 @@ class Neighbourhood:
         here = alarm.c.hazard_unit == unit if unit else alarm.c.tag.in_(tags)
         near = row["raised_ms"] - span_ms, row["raised_ms"] + span_ms
         found: dict[str, Row] = {}
-        count = 0
+        still = select(alarm.c.raised_ms).where(here, alarm.c.state.in_(OPEN_STATES)).limit(_COUNTED)
         with using(self._reader, "reading alarms around one") as connection:
             for state in STATES:
                 asked = select(alarm).where(here, alarm.c.state == state)
                 lately = asked.where(alarm.c.raised_ms.between(*near))
                 newest = (asked if state in OPEN_STATES else lately).order_by(alarm.c.raised_ms.desc()).limit(_EACH)
-                first = lately.order_by(alarm.c.raised_ms).limit(_FIRST)
-                for query in (newest, first):
-                    found |= {one["alarm_id"]: dict(one) for one in connection.execute(query).mappings()}
-                if state in OPEN_STATES:
-                    one_by_one = asked.with_only_columns(alarm.c.raised_ms).limit(_COUNTED)
-                    count += connection.scalar(select(func.count()).select_from(one_by_one.subquery())) or 0
+                rows = [dict(one) for one in connection.execute(newest).mappings()]
+                if len(rows) == _EACH:  # else all are among them
+                    first = lately.order_by(alarm.c.raised_ms).limit(_FIRST)
+                    rows += [dict(one) for one in connection.execute(first).mappings()]
+                found |= {row["alarm_id"]: row for row in rows}
+            count = connection.scalar(select(func.count()).select_from(still.subquery())) or 0
         return Around(tuple(found.values()), count)
 
     def like(self, row: Row, span_ms: int, limit: int) -> tuple[int, list[Row]]:
@@ -81,9 +81,8 @@ class Neighbourhood:
         )
         order = alarm.c.raised_ms.desc()
         with using(self._reader, "reading alarms like one") as connection:
-            times = len(
-                connection.execute(select(alarm.c.raised_ms).where(*same).order_by(order).limit(limit + 1)).all()
-            )
+            counted = select(alarm.c.raised_ms).where(*same).order_by(order).limit(limit + 1).subquery()
+            times = connection.scalar(select(func.count()).select_from(counted)) or 0
             before = select(alarm).where(*same, alarm.c.alarm_id != row["alarm_id"]).order_by(order).limit(_EARLIER)
             return times, [dict(one) for one in connection.execute(before).mappings()]
 

@@ -28,7 +28,7 @@ class RelatedContent(Model):
     """Alarms of the same unit or vehicle, worst and newest first."""
 
     items: tuple[RelatedAlarm, ...]
-    open: int = Field(description="Open alarms here, this one included; not more than 500 of a state")
+    open: int = Field(description="Open alarms here, this one included; counted up to 500")
     first_out: str = Field(description="Alarm that came first within the hour, perhaps this one")
 
 
