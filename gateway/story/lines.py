@@ -131,13 +131,14 @@ def _substance(told: SubstanceContent) -> Iterator[Line]:
         yield Line("来源 source", far.source or "–")
     if told.guidance is not None:
         texts = told.guidance
-        yield Line("处置 action", texts.disposal, 4)
-        yield Line("", texts.disposal_en, 2)
+        yield Line("处置 action", texts.disposal, 6)
         for label, text in (
             ("防护 wear", texts.protection), ("急救 first aid", texts.first_aid), ("灭火 fire", texts.extinguishing),
         ):  # fmt: skip
             if text:
                 yield Line(label, text, 2)
+        if texts.disposal_en:
+            yield Line("action", texts.disposal_en, 6)
 
 
 def _papers(told: PapersContent) -> Iterator[Line]:

@@ -27,7 +27,7 @@ COLUMNS: tuple[Mapping[str, int], Mapping[str, int]] = (
          "related": 7, "history": 6, "trends": 10}
     ),
 )  # fmt: skip
-"""Part -> at most so many lines, title not counted, for the left and the right half of the page."""
+"""Part -> so many lines it has for sure, title not counted, for the left and the right half of the page."""
 
 PAGE_LINES = 66
 """Lines of one half, titles and what is cut included."""
@@ -126,15 +126,27 @@ def _piece(text: str) -> str:
 
 
 def _column(told: AlarmContext, parts: Mapping[str, int]) -> tuple[Section, ...]:
-    return tuple(_section(name, getattr(told.parts, name), most) for name, most in parts.items())
+    """Return one half of the page. Lines that parts leave over go to those that were cut, what to do first."""
+    written = {name: _written(name, getattr(told.parts, name)) for name in parts}
+    room = dict(parts)
+    spare = PAGE_LINES - len(parts) - sum(min(len(written[name]), most) for name, most in parts.items())
+    for name in sorted(parts, key=lambda one: one != "substance"):
+        more = min(spare, max(0, len(written[name]) - room[name]))
+        room[name] += more
+        spare -= more
+    return tuple(_section(name, written[name], most) for name, most in room.items())
 
 
-def _section(name: str, part: Part[Any], most: int) -> Section:
+def _written(name: str, part: Part[Any]) -> list[Line]:
     write: Callable[[Any], Iterable[Line]] = LINES[name]
     written = [] if part.content is None else [one for line in write(part.content) for one in wrapped(line)]
     if part.reason is not None:
         mark = "◌" if part.state == "empty" else "⚠"
         written += wrapped(Line("", f"{mark} {part.reason.zh} {part.reason.en}"))
+    return written
+
+
+def _section(name: str, written: list[Line], most: int) -> Section:
     more = max(0, len(written) - most)
     kept = written if not more else written[: most - 1]
     title = PARTS[name].title

@@ -165,6 +165,15 @@ async def test_too_much_is_cut_with_a_count_and_stays_one_page(world: World, cli
     assert len(re.findall(r"<dt>", html)) + len(re.findall(r"<h2>", html)) <= 2 * PAGE_LINES
 
 
+async def test_what_to_do_has_the_room_that_others_leave(world: World, client: httpx.AsyncClient) -> None:
+    card = {"disposal": "先撤离再切断。" * 22 + "末句", "disposal_en": "go upwind, then shut it. " * 11 + "last"}
+    rest = {"first_aid": "移至空气新鲜处", "protection": "正压呼吸器", "extinguishing": "抗溶泡沫", "isolation_m": 100}
+    write(world.place.registry, ("chemical", {"id": "67-56-1", "name_zh": "甲醇", **card, **rest}))
+    html = (await client.get("/api/v1/alarms/own/sheet.html")).text
+    for one in ("末句", "last", "移至空气新鲜处", "正压呼吸器", "抗溶泡沫"):
+        assert one in html
+
+
 async def test_nothing_in_the_page_is_markup_of_somebody(world: World, client: httpx.AsyncClient) -> None:
     _fill(world)
     answer = await client.get("/api/v1/alarms/own/sheet.html")
