@@ -373,7 +373,7 @@ def end_token(context: InContext, caller: InCaller, name: InPath) -> None:
     operation_id="list_audit",
     summary="Who did what",
     responses=_ANSWERS,
-    dependencies=[needs(Permission.AUDIT_READ)],
+    dependencies=[needs(Permission.AUDIT_READ, everybody=True)],
 )
 def list_audit(context: InContext, query: Annotated[AuditQuery, Query()]) -> AuditPage:
     """List the audit log, oldest first; each row seals all before it (docs/access.md says how to check)."""

@@ -170,11 +170,13 @@ class Check:
     Args:
         permission: What is needed; None: to be signed in.
         whole: It tells of everything this gateway watches, so that who may see a part only may not see it.
+        everybody: It tells of everybody in the registry: who sees the whole plant may see a part of that only.
     """
 
-    def __init__(self, permission: Permission | None, *, whole: bool = False) -> None:
+    def __init__(self, permission: Permission | None, *, whole: bool = False, everybody: bool = False) -> None:
         self.permission = permission
         self.whole = whole
+        self.everybody = everybody
 
     def __call__(self, request: Request, context: InContext) -> Caller:
         """Return who asks.
@@ -189,14 +191,15 @@ class Check:
             if caller.role is not None and not caller.permissions:
                 raise ForbiddenError("choose a password (and a second factor) first（请先修改初始密码、启用双因素）")
             raise ForbiddenError(f"{caller.account} ({caller.role}) may not: {self.permission}（无此权限）")
-        if self.whole and not is_whole(caller, context.plant):
+        hidden = self.whole and not is_whole(caller, context.plant)
+        if hidden or (self.everybody and not caller.scope.whole):
             raise ForbiddenError("tells of everything here, and you may see a part（超出数据权限范围）")
         return caller
 
 
-def needs(permission: Permission | None, *, whole: bool = False) -> Any:  # noqa: ANN401 - FastAPI's own type
+def needs(permission: Permission | None, *, whole: bool = False, everybody: bool = False) -> Any:  # noqa: ANN401 - FastAPI's own type
     """Return the dependency of a route that needs a permission (None: to be signed in). See `Check`."""
-    return Depends(Check(permission, whole=whole))
+    return Depends(Check(permission, whole=whole, everybody=everybody))
 
 
 def _caller(request: Request) -> Caller:
