@@ -230,7 +230,8 @@ class Link:
             self._forward(*told)
         answer = self._client._connected  # noqa: SLF001 - see the module's docstring
         if not answer.done():
-            answer.set_exception(aiomqtt.MqttError("the broker ended the connection without an answer"))
+            why = "the broker ended the connection without an answer (over TLS: it may refuse the client certificate)"
+            answer.set_exception(aiomqtt.MqttError(why))
 
     def _on_log(self, _client: Client, _userdata: object, level: int, said: str) -> None:
         """Keep what paho writes of a broken connection: its error says only that it is broken."""
